@@ -1,0 +1,146 @@
+"""What benchmarks of meshes have in common as callbacks: when they run, over which photographs, what they log."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from typing import Any, ClassVar, cast
+
+import lightning as L
+import torch
+
+from datamodules.now import NoWDataModule
+from datamodules.realy import REALYDataModule
+from mgc_lightning.module import MGCModule
+from mgc_lightning.structures import AlignedPhotos
+
+
+class BenchmarkCallback(L.Callback):
+    """Run a benchmark after every so many validations and at test, over all processes, and log its scores.
+
+    A validation that does not score logs the last scores again, so that `ModelCheckpoint` can monitor them. At test the
+    trainer's own data are scored batch by batch, if they are this benchmark's; else the data set that was given is.
+
+    Args:
+        selection: arguments of the data module; its `dataset` may be None.
+        every: validations from one run to the next, beginning with the first; 0 tests only.
+
+    Attributes:
+        prefix: of the names of logged scores.
+        data: the photographs, once `setup` has found them.
+    """
+
+    prefix: ClassVar[str]
+    data_module: ClassVar[type[NoWDataModule] | type[REALYDataModule]]
+
+    def __init__(self, selection: dict[str, Any], every: int) -> None:
+        self.selection, self.every = selection, every
+        self.data: Any = None
+        self._validations = 0
+        self._last: dict[str, float] = {}
+        self._began = 0.0
+
+    @abstractmethod
+    def start(self, module: MGCModule) -> None:
+        """Forget earlier predictions."""
+
+    @abstractmethod
+    def add(self, module: MGCModule, batch: AlignedPhotos) -> None:
+        """Predict and score photographs of this process."""
+
+    @abstractmethod
+    def gather(self) -> dict[str, float]:
+        """Give the scores over all processes, by name without prefix; every process calls it."""
+
+    @abstractmethod
+    def show(self, trainer: L.Trainer, module: MGCModule) -> None:
+        """Write and log pictures; the first process alone calls it."""
+
+    @abstractmethod
+    def print_table(self) -> None:
+        """Print the scores of a test."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Find the data set before anything is trained."""
+        own = getattr(trainer, "datamodule", None)
+        if stage == "test" and isinstance(own, self.data_module):
+            self.data = own
+        elif self.selection["dataset"] is not None:
+            self.data = self.data_module(**self.selection)
+        if self.data is not None:
+            network = cast(MGCModule, pl_module).network
+            self.data.align_to(network.face_model, network.image_size)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep the count of validations and the last scores, so that a resumed run goes on in step."""
+        return {"validations": self._validations, "last": dict(self._last)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where the interrupted run was."""
+        self._validations, self._last = int(state_dict["validations"]), dict(state_dict["last"])
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Score, or log the last scores again."""
+        if trainer.sanity_checking or self.data is None or self.every < 1:
+            return
+        self._validations += 1
+        if (self._validations - 1) % self.every == 0 or not self._last:
+            self._score_all(trainer, cast(MGCModule, pl_module))
+        pl_module.log_dict(self._last, rank_zero_only=False)
+
+    def on_test_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Begin with the trainer's own data."""
+        if self._is_own(trainer):
+            self._start(cast(MGCModule, pl_module))
+
+    def on_test_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Score a batch of the trainer's own data."""
+        if isinstance(batch, AlignedPhotos) and self._is_own(trainer):
+            self._add(cast(MGCModule, pl_module), batch)
+
+    def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Score what was not scored batch by batch; log and print."""
+        if self.data is None:
+            return
+        if self._is_own(trainer):
+            self._finish(trainer, cast(MGCModule, pl_module))
+        else:
+            self._score_all(trainer, cast(MGCModule, pl_module))
+        pl_module.log_dict(self._last, rank_zero_only=False)
+        if trainer.is_global_zero:
+            self.print_table()
+
+    def _is_own(self, trainer: L.Trainer) -> bool:
+        return self.data is not None and self.data is getattr(trainer, "datamodule", None)
+
+    def _score_all(self, trainer: L.Trainer, module: MGCModule) -> None:
+        self._start(module)
+        for batch in self.data.loader(trainer.global_rank, trainer.world_size):
+            self._add(module, batch)
+        self._finish(trainer, module)
+
+    def _start(self, module: MGCModule) -> None:
+        self._began = time.perf_counter()
+        self.start(module)
+
+    @torch.no_grad()
+    def _add(self, module: MGCModule, batch: AlignedPhotos) -> None:
+        self.add(module, batch)
+
+    @torch.no_grad()
+    def _finish(self, trainer: L.Trainer, module: MGCModule) -> None:
+        scores = self.gather()
+        # Training waits for the slowest process.
+        seconds = torch.tensor(time.perf_counter() - self._began, device=module.device)
+        self._last = {f"{self.prefix}/{name}": value for name, value in scores.items()}
+        self._last[f"{self.prefix}/seconds"] = float(trainer.strategy.reduce(seconds, reduce_op="max"))
+        if trainer.is_global_zero:
+            self.show(trainer, module)

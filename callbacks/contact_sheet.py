@@ -1,0 +1,84 @@
+"""Pictures of validation faces while training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import WandbLogger
+
+from mgc_lightning.contact_sheet import SheetRow, draw_contact_sheet
+from mgc_lightning.module import MGCModule
+from mgc_lightning.run_folder import run_folder
+from mgc_lightning.structures import FaceTriplet
+from mgc_lightning.visualise import save_png
+
+
+class ContactSheet(L.Callback):
+    """Draw the first validation faces: input, overlay, geometry, another view, landmarks, error map.
+
+    Writes `contact_sheet.png` into the run's folder and logs it to every W&B logger. Rank zero only.
+
+    Args:
+        faces: rows of the sheet.
+        every: validations between two sheets; the last one is always drawn.
+        tile: side of a picture in px.
+    """
+
+    def __init__(self, faces: int = 6, every: int = 1, tile: int = 192) -> None:
+        self.faces = faces
+        self.every = every
+        self.tile = tile
+        self.artifacts: dict[str, Path] = {}
+        self._rows: list[SheetRow] = []
+        self._validations = 0
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: FaceTriplet,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the targets of the first samples."""
+        if trainer.sanity_checking or not trainer.is_global_zero or len(self._rows) >= self.faces:
+            return
+        module = cast(MGCModule, pl_module)
+        coefficients = module.network.coefficients(batch.images[:, 0])
+        for index in range(min(len(batch.images), self.faces - len(self._rows))):
+            truth = None if batch.truth is None else batch.truth.verts_posed[index, 0]
+            self._rows.append(
+                SheetRow(
+                    image=batch.images[index, 0].float(),
+                    coefficients=coefficients.map(lambda c, i=index: c[i]),
+                    K=batch.K[index, 0],
+                    landmarks=batch.landmarks[index, 0],
+                    truth=truth,
+                    name=batch.sample_id[index],
+                )
+            )
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Draw, save and log."""
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        self._validations += 1
+        if (
+            (self._validations - 1) % self.every
+            and not trainer.should_stop
+            and trainer.global_step != trainer.max_steps
+        ):
+            return
+        module = cast(MGCModule, pl_module)
+        with torch.no_grad():
+            picture = draw_contact_sheet(rows, module.network.face_model, module.renderer, self.tile)
+        path = save_png(run_folder(trainer) / "contact_sheet.png", picture)
+        self.artifacts = {"contact sheet": path}
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image("val/contact_sheet", [str(path)], step=trainer.global_step)

@@ -1,0 +1,95 @@
+"""Export the best weights when training ends."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import lightning as L
+from lightning.pytorch.loggers import WandbLogger
+
+from mgc_lightning.export import ExportReport, export_network
+from mgc_lightning.network import FaceNetwork
+from mgc_lightning.network_files import load_weights, read_network_checkpoint
+from mgc_lightning.run_folder import run_folder
+
+_log = logging.getLogger(__name__)
+
+
+class ExportBestCheckpoint(L.Callback):
+    """Export the best checkpoint of the run at the end of `fit`: ONNX, torch.export, safetensors.
+
+    The weights are those of the trainer's first ModelCheckpoint, or the last ones where there is none or
+    it has saved nothing. Every export is run and compared with the network; paths and differences are
+    printed, and each W&B logger, online or offline, gets them as a model artifact with the alias `best`.
+    Rank zero only.
+
+    Args:
+        formats: some of `onnx`, `torch`, `safetensors`.
+        folder: where to write; `export` in the folder of the run if not given.
+        log_artifact: hand the files to W&B.
+
+    Attributes:
+        artifacts: label to path of what was written, for the summary of the run.
+        report: the last export.
+    """
+
+    def __init__(
+        self,
+        formats: Sequence[str] = ("onnx", "torch", "safetensors"),
+        folder: str | None = None,
+        log_artifact: bool = True,
+    ) -> None:
+        self.formats = tuple(formats)
+        self.folder = folder
+        self.log_artifact = log_artifact
+        self.artifacts: dict[str, Path] = {}
+        self.report: ExportReport | None = None
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Export on rank zero; dry runs (`fast_dev_run`) leave nothing behind."""
+        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        network, origin = best_network(trainer, pl_module)
+        folder = Path(self.folder) if self.folder else run_folder(trainer) / "export"
+        self.report = export_network(network, folder, self.formats)
+        print(f"Exported {origin}:\n{self.report}", flush=True)
+        self.artifacts = {f"export, {file.format}": file.path for file in self.report.files}
+        if self.log_artifact:
+            for logger in trainer.loggers:
+                if isinstance(logger, WandbLogger):
+                    log_model_artifact(logger, self.report, origin)
+
+
+def best_network(trainer: L.Trainer, pl_module: L.LightningModule) -> tuple[FaceNetwork, str]:
+    """Give a copy of the module's network with the best weights, and where they came from."""
+    network = cast(FaceNetwork, copy.deepcopy(pl_module.network)).cpu()
+    best = str(getattr(trainer.checkpoint_callback, "best_model_path", "") or "")
+    if best and not Path(best).is_file():
+        _log.warning("The best checkpoint %s is gone or sharded: the last weights are exported.", best)
+    if not best or not Path(best).is_file():
+        return network, "the last weights"
+    config, state = read_network_checkpoint(Path(best))
+    network.check_config(config)
+    load_weights(network, state, best)
+    return network, best
+
+
+def log_model_artifact(logger: WandbLogger, report: ExportReport, origin: str) -> None:
+    """Log the exported files as one model artifact of the run."""
+    import wandb
+
+    run = logger.experiment
+    artifact = wandb.Artifact(
+        f"network-{run.id}",
+        type="model",
+        description="ONNX, torch.export and safetensors exports of the best checkpoint",
+        metadata={"origin": origin, "differences": {file.format: file.differences for file in report.files}},
+    )
+    for file in report.files:
+        artifact.add_file(str(file.path))
+    artifact.add_file(str(report.folder / "network.json"))
+    run.log_artifact(artifact, aliases=["best"])

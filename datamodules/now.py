@@ -1,0 +1,103 @@
+"""Photographs of the NoW data set as aligned crops, by their detected boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+from torch.utils.data import DataLoader
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
+from mgc_lightning.metrics.now.dataset import NoWDataset, NoWImage
+from mgc_lightning.metrics.now.photos import NoWPhotos, collate
+from mgc_lightning.structures import AlignedPhotos
+
+
+class NoWDataModule(L.LightningDataModule):
+    """Load NoW for testing: `lightning test` with `callbacks.NoWBenchmark` scores it.
+
+    Args:
+        dataset: the evaluator's folder (image list, scans, landmarks).
+        photos: the downloaded tree with `iphone_pictures/` and `detected_face/`; `dataset` if not given.
+        split: `validation` or `test`.
+        challenge: one challenge only.
+        subset: this many images, evenly over the list; all if not given.
+        image_size: side of the crops in px.
+        face_model: whose mean face is laid on the boxes.
+        box_scale: enlarges the boxes, for detectors that draw them otherwise than from hairline to chin.
+        batch_size: photographs a step and process.
+        num_workers: processes that read photographs.
+
+    Attributes:
+        images: the images that are scored, in the order of the list.
+
+    Raises:
+        MGCError: if the data set, or a list, photograph, box or scan of it is missing.
+    """
+
+    def __init__(
+        self,
+        dataset: Path,
+        photos: Path | None = None,
+        split: str = "validation",
+        challenge: str | None = None,
+        subset: int | None = None,
+        image_size: int = 224,
+        face_model: str = EMBEDDED,
+        box_scale: float = 1.0,
+        batch_size: int = 16,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.dataset = NoWDataset(dataset, photos)
+        self.images = evenly(self.dataset.images(split, challenge), subset)
+        self.check_files()
+        self.box_scale = box_scale
+        self.align_to(load_face_model(face_model), image_size)
+        self.batch_size, self.num_workers = batch_size, num_workers
+
+    def align_to(self, face_model: FaceModel, image_size: int) -> None:
+        """Crop for a network: for its face model's mean face, at its size in px."""
+        self.photos = NoWPhotos(self.dataset, self.images, face_model, image_size, self.box_scale)
+
+    def check_files(self) -> None:
+        """Make sure that every image has its photograph, box and scan.
+
+        Raises:
+            MGCError: for the first that is missing.
+        """
+        for subject in dict.fromkeys(image.subject for image in self.images):
+            self.dataset.scan_files(subject)
+        for image in self.images:
+            self.dataset.photo_file(image)
+            self.dataset.box_file(image)
+
+    def test_dataloader(self) -> DataLoader[AlignedPhotos]:
+        """Load this process's share of the photographs."""
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return self.loader(rank, world_size)
+
+    def loader(self, rank: int = 0, world_size: int = 1) -> DataLoader[AlignedPhotos]:
+        """Load the share of one process; shares may differ by one image, none is repeated."""
+        return DataLoader(
+            self.photos,
+            batch_size=self.batch_size,
+            sampler=range(rank, len(self.images), world_size),
+            num_workers=self.num_workers,
+            collate_fn=collate,
+        )
+
+
+def evenly(images: list[NoWImage], number: int | None) -> list[NoWImage]:
+    """Choose a number of images, evenly over the list.
+
+    Raises:
+        MGCError: if the number is not positive.
+    """
+    if number is None or number >= len(images):
+        return images
+    if number < 1:
+        raise MGCError(f"Expected subset to be at least 1, got {number}")
+    return [images[int(i)] for i in np.linspace(0, len(images) - 1, number).round()]

@@ -1,0 +1,159 @@
+"""Synthetic multi-view triplets, rendered on the device of training."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import lightning as L
+from torch.utils.data import DataLoader
+
+from datamodules.samplers import GlobalBatchSampler, ResumableLoader, unfinished_batches
+from mgc_lightning.face_models import EMBEDDED, load_face_model
+from mgc_lightning.geometry.camera import DEFAULT_FOCAL
+from mgc_lightning.structures import FaceTriplet
+from mgc_lightning.synthetic.dataset import LatentDataset, render_latents
+from mgc_lightning.synthetic.generator import TripletGenerator
+from mgc_lightning.synthetic.latents import LatentSampler
+from mgc_lightning.synthetic.settings import SyntheticSettings
+
+logger = logging.getLogger(__name__)
+DEFAULTS = SyntheticSettings()
+
+
+class SyntheticTriplets(L.LightningDataModule):
+    """Generate triplets of faces with landmarks, skin masks and ground truth.
+
+    The loaders draw numbers on the CPU, by seed, split and index alone; `on_after_batch_transfer` renders them on the
+    device. The same seed and index give the same sample whatever the number of workers or ranks; every training epoch
+    has new samples, val and test always the same; the splits' identities are disjoint. A run that resumes from a
+    checkpoint inside an epoch sees the batches that the unbroken run would have seen.
+
+    Args:
+        face_model: name or path of the face model that pictures are made of.
+        face_model_level: 0 for speed, 1 for looks; also the mesh of the ground truth.
+        image_size: side of the crops in px.
+        focal: focal length in px at 224 px; faces keep their size, the distance follows.
+        batch_size: triplets a step and process.
+        train_size: triplets a training epoch, over all processes.
+        val_size: triplets of validation.
+        test_size: triplets of the test.
+        views: views a sample, the target included.
+        num_workers: processes that draw numbers; 0 draws them between the steps, which costs under a millisecond a
+            view.
+        seed: of the data, apart from the seed of training.
+        settings: what the samples are like.
+        rasterizer: `auto`, `numba`, `triton` or `pytorch3d`.
+
+    Raises:
+        MGCError: if the face model, a setting or a size is not usable.
+
+    Example:
+        >>> data = SyntheticTriplets(image_size=32, batch_size=2, train_size=4)
+        >>> batch = data.render(next(iter(data.train_dataloader())))
+        >>> batch.images.shape, batch.landmarks.shape
+        (torch.Size([2, 3, 3, 32, 32]), torch.Size([2, 3, 68, 2]))
+    """
+
+    def __init__(
+        self,
+        face_model: str = EMBEDDED,
+        face_model_level: int = 0,
+        image_size: int = 224,
+        focal: float = DEFAULT_FOCAL,
+        batch_size: int = 5,
+        train_size: int = 20_000,
+        val_size: int = 64,
+        test_size: int = 256,
+        views: int = 3,
+        num_workers: int = 0,
+        seed: int = 0,
+        settings: SyntheticSettings = DEFAULTS,
+        rasterizer: str = "auto",
+    ) -> None:
+        super().__init__()
+        model = load_face_model(face_model, level=face_model_level)
+        self.generator = TripletGenerator(model, image_size, focal, rasterizer).requires_grad_(False)
+        self.latents = LatentSampler(model, self.generator.complexion, settings, seed, views)
+        self.sizes = {"train": train_size, "val": val_size, "test": test_size, "predict": test_size}
+        self.batch_size, self.num_workers = batch_size, num_workers
+        # What determines the samples: compared when a run resumes.
+        self._description = {
+            "face_model": model.fingerprint,
+            "face_model_level": face_model_level,
+            "image_size": image_size,
+            "focal": float(focal),
+            "train_size": train_size,
+            "views": views,
+            "seed": seed,
+            **{name: list(v) if isinstance(v, tuple) else v for name, v in asdict(settings).items()},
+        }
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Load new samples every epoch, from the place where the run was interrupted."""
+        sampler = self._sampler("train")
+        if self.trainer is not None:
+            sampler.set_epoch(self.trainer.current_epoch)
+        return ResumableLoader(
+            LatentDataset(self.latents, "train", self.sizes["train"]),
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=self._pin_memory(),
+            unfinished=lambda: unfinished_batches(self.trainer),
+        )
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Load the validation samples, always the same."""
+        return self._evaluation_loader("val")
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Load the test samples, always the same."""
+        return self._evaluation_loader("test")
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Load samples for prediction, always the same."""
+        return self._evaluation_loader("predict")
+
+    def render(self, batch: dict[str, Any]) -> FaceTriplet:
+        """Render a batch of a loader on the device where its tensors are."""
+        return render_latents(self.generator, batch)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Render numbers that have arrived on the device."""
+        return self.render(batch) if isinstance(batch, dict) else batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Describe the data, for comparison on resuming; the loader itself keeps the place in the epoch."""
+        return dict(self._description)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Say what differs from the data of the interrupted run."""
+        changed = {
+            name: f"{state_dict[name]} -> {value}"
+            for name, value in self._description.items()
+            if name in state_dict and state_dict[name] != value
+        }
+        if changed:
+            logger.warning("Synthetic data differ from those of the checkpoint: %s", changed)
+
+    def _evaluation_loader(self, split: str) -> DataLoader[Any]:
+        return DataLoader(
+            LatentDataset(self.latents, split, self.sizes[split]),
+            batch_size=self.batch_size,
+            sampler=self._sampler(split),
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=self._pin_memory(),
+        )
+
+    def _sampler(self, split: str) -> GlobalBatchSampler:
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return GlobalBatchSampler(
+            self.sizes[split], self.batch_size, rank, world_size, new_every_epoch=split == "train"
+        )
+
+    def _pin_memory(self) -> bool:
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"

@@ -1,0 +1,71 @@
+"""Lightning checkpoints, read safely, and their hyperparameters beside a config's."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mgc_lightning.errors import MGCError
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a Lightning checkpoint on the CPU without running anything that it contains.
+
+    Raises:
+        MGCError: if there is no such file, or it is no checkpoint, or it holds more than tensors and plain values.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise MGCError(f"No checkpoint at `{path}`.")
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise MGCError(f"`{path}` is not a checkpoint of this program: {str(error).splitlines()[0]}") from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise MGCError(f"`{path}` is not a Lightning checkpoint: expected a dictionary with `state_dict`.")
+    return checkpoint
+
+
+def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Flatten nested dictionaries to dotted keys.
+
+    Example:
+        >>> flatten({"a": {"b": 1}, "c": [2]})
+        {'a.b': 1, 'c': [2]}
+    """
+    if not isinstance(tree, dict) or not tree:
+        return {prefix: tree} if prefix else {}
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        leaves |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return leaves
+
+
+def reconcile(
+    stored: dict[str, Any], current: dict[str, Any], defaults: dict[str, Any], adopt: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Compare a checkpoint's hyperparameters with a config's, top-level entry by entry.
+
+    Args:
+        stored: of the checkpoint.
+        current: of the config and the command line.
+        defaults: of the program.
+        adopt: take the checkpoint's entry where the config leaves the default; else the config always holds.
+
+    Returns:
+        The hyperparameters to use, and one line for every difference.
+    """
+    used, report = dict(current), []
+    for key in sorted(stored.keys() & current.keys()):
+        theirs, ours = flatten({key: stored[key]}), flatten({key: current[key]})
+        taken = adopt and current[key] == defaults.get(key)
+        for name in sorted(theirs.keys() | ours.keys()):
+            if theirs.get(name) != ours.get(name):
+                who = "the checkpoint's is used, the config does not set it" if taken else "the config's is used"
+                report.append(f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} in the config; {who}.")
+        if taken:
+            used[key] = stored[key]
+    return used, report

@@ -1,0 +1,1 @@
+"""The commands of `mgc` beside fit, validate, test and predict: one file a command."""

@@ -1,0 +1,107 @@
+"""Find iBUG's 68 landmarks on a face of another topology, from a few that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models.model_data import FACE_MASK, FaceModelData
+
+ITERATIONS = 12
+KNOWN_WEIGHT = 30.0
+RIDGE = 30.0
+"""Weight of the prior beside one millimetre of every face vertex."""
+FARTHEST = 15.0
+"""Distance in mm beyond which a nearest point is no correspondence."""
+
+
+def transfer_landmarks(
+    verts: np.ndarray, known: Mapping[int, np.ndarray], template: FaceModelData, skin: np.ndarray | None = None
+) -> np.ndarray:
+    """Fit the template's identity to a mesh and read its landmarks there.
+
+    The template is laid on the known landmarks by a similarity and then, in turns, its identity coefficients and
+    the similarity are fitted to the nearest vertices (a linear, ridge-regularised ICP).
+
+    Args:
+        verts: (N, 3) mm, a neutral face in the model frame.
+        known: positions of some landmarks, by iBUG index (0-based); at least four, not on a line.
+        template: a face model with landmarks; its coarsest level is used.
+        skin: (N,) vertices that may be landmarks, all where None.
+
+    Returns:
+        (68,) vertices: known landmarks at the vertex nearest to them, others at the one nearest to the template's.
+
+    Raises:
+        MGCError: if too few landmarks are known.
+    """
+    if len(known) < 4:
+        raise MGCError(f"Landmarks can be transferred from at least 4 known ones, got {len(known)}")
+    allowed = np.arange(len(verts)) if skin is None else np.flatnonzero(skin)
+    tree = cKDTree(verts[allowed])
+    selector, coarse = _landmark_rows(template), template.mean.astype(np.float64)
+    basis = template.identity_basis.astype(np.float64)
+    face = template.region(FACE_MASK)[template.attribute_index(0)]
+    order = sorted(known)
+    points = np.stack([np.asarray(known[index], dtype=np.float64) for index in order])
+
+    known_rows = selector[order] @ coarse
+    known_columns = np.tensordot(basis, selector[order], axes=(1, 1)).transpose(0, 2, 1)
+    face_columns = basis[:, face]
+
+    shape = coarse
+    transform = similarity(selector[order] @ shape, points)
+    for _ in range(ITERATIONS):
+        placed = _apply(transform, shape[face])
+        distance, nearest = tree.query(placed)
+        near = distance < FARTHEST
+        goals = np.concatenate([_undo(transform, verts[allowed][nearest[near]]), _undo(transform, points)])
+        rows = np.concatenate([coarse[face][near], known_rows])
+        columns = np.concatenate([face_columns[:, near], known_columns], axis=1)
+        weight = np.concatenate([np.ones(near.sum()), np.full(len(order), KNOWN_WEIGHT)])
+        coefficients = _ridge(columns, goals - rows, weight)
+        shape = coarse + np.tensordot(coefficients, basis, axes=1)
+        sources = np.concatenate([shape[face][near], np.repeat(selector[order] @ shape, 10, axis=0)])
+        targets = np.concatenate([verts[allowed][nearest[near]], np.repeat(points, 10, axis=0)])
+        transform = similarity(sources, targets)
+    positions = _apply(transform, selector @ shape)
+    positions[order] = points
+    return allowed[tree.query(positions)[1]]
+
+
+def _landmark_rows(template: FaceModelData) -> np.ndarray:
+    """Express the landmarks as weights of the control mesh's vertices, (68, N0)."""
+    rows = np.zeros((68, template.num_fine))
+    weights = template.landmarks68_weights.astype(np.float64)
+    np.add.at(rows, (np.arange(68)[:, None], template.landmarks68_index), weights)
+    return rows if template.subdivision is None else np.asarray(rows @ template.subdivision)
+
+
+def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Fit target = s R source + t by least squares, without reflection (Umeyama 1991)."""
+    a, b = source - source.mean(axis=0), target - target.mean(axis=0)
+    U, D, Vt = np.linalg.svd(b.T @ a)
+    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
+    R = (U * signs) @ Vt
+    s = float((D * signs).sum() / (a**2).sum())
+    return s, R, target.mean(axis=0) - s * R @ source.mean(axis=0)
+
+
+def _apply(transform: tuple[float, np.ndarray, np.ndarray], points: np.ndarray) -> np.ndarray:
+    s, R, t = transform
+    return s * points @ R.T + t
+
+
+def _undo(transform: tuple[float, np.ndarray, np.ndarray], points: np.ndarray) -> np.ndarray:
+    s, R, t = transform
+    return (points - t) @ R / s
+
+
+def _ridge(columns: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    matrix = columns.reshape(len(columns), -1).T
+    scale = np.repeat(weight, 3)
+    normal = (matrix.T * scale) @ matrix + RIDGE * np.eye(len(columns))
+    return np.linalg.solve(normal, (matrix.T * scale) @ residual.ravel())

@@ -1,0 +1,1 @@
+"""Cameras, poses, meshes, view synthesis and epipolar geometry."""

@@ -1,0 +1,117 @@
+"""Warp one view into another by depth and relative pose (MGCNet sec. 3.2, occlusion-aware view synthesis)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from kornia.geometry.camera import unproject_points
+from torch import Tensor
+
+from mgc_lightning.geometry.camera import project
+from mgc_lightning.geometry.pose import transform_points
+
+
+@dataclass
+class Correspondence:
+    """Say where the surface points of target pixels lie in the source view.
+
+    Attributes:
+        uv: (B, H, W, 2) px in the source image, pixel centres at +.5.
+        depth: (B, 1, H, W) z in mm of the points in the source camera's frame.
+        inside: (B, 1, H, W) true where the target pixel has depth, the point lies in front of the source
+            camera and its four bilinear neighbours lie in the source image.
+    """
+
+    uv: Float[Tensor, "B H W 2"]
+    depth: Float[Tensor, "B 1 H W"]
+    inside: Bool[Tensor, "B 1 H W"]
+
+
+def pixel_centres(
+    height: int, width: int, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+) -> Float[Tensor, "H W 2"]:
+    """Give the image coordinates (u, v) = (c + .5, r + .5) of all pixel centres.
+
+    Example:
+        >>> pixel_centres(1, 2).tolist()
+        [[[0.5, 0.5], [1.5, 0.5]]]
+    """
+    v, u = torch.meshgrid(
+        torch.arange(height, device=device, dtype=dtype or torch.get_default_dtype()) + 0.5,
+        torch.arange(width, device=device, dtype=dtype or torch.get_default_dtype()) + 0.5,
+        indexing="ij",
+    )
+    return torch.stack([u, v], dim=-1)
+
+
+def unproject_depth(depth: Float[Tensor, "B 1 H W"], K: Float[Tensor, "B 3 3"]) -> Float[Tensor, "B H W 3"]:
+    """Lift a depth map to camera-frame points: X = z K^-1 (u, v, 1).
+
+    Args:
+        depth: (B, 1, H, W) camera z in mm.
+        K: (B, 3, 3) intrinsics in px.
+
+    Returns:
+        (B, H, W, 3) mm; the origin where depth is 0.
+    """
+    grid = pixel_centres(*depth.shape[-2:], device=depth.device, dtype=depth.dtype)
+    return unproject_points(grid.expand(len(depth), -1, -1, -1), depth[:, 0, ..., None], K[:, None, None])
+
+
+def correspond(
+    depth_target: Float[Tensor, "B 1 H W"],
+    T_source_target: Float[Tensor, "B 4 4"],
+    K_target: Float[Tensor, "B 3 3"],
+    K_source: Float[Tensor, "B 3 3"],
+    source_size: tuple[int, int] | None = None,
+) -> Correspondence:
+    """Find target pixels' surface points in the source view: p_s = pi(K_s T_source_target D_t(p) K_t^-1 p).
+
+    Differentiable in the depth and the transform. Pixels without depth get the source's first pixel and no
+    gradient.
+
+    Args:
+        depth_target: (B, 1, H, W) camera z in mm, 0 in the background.
+        T_source_target: (B, 4, 4) maps target-camera points to source-camera points.
+        K_target: (B, 3, 3) px.
+        K_source: (B, 3, 3) px.
+        source_size: (height, width) of the source image; that of the target if None.
+    """
+    height, width = source_size or depth_target.shape[-2:]
+    points = unproject_depth(depth_target, K_target)
+    points = transform_points(T_source_target, points.flatten(1, 2))
+    # Replace before dividing: a masked 0/0 still has NaN gradients.
+    usable = (depth_target[:, 0].flatten(1) > 0) & (points[..., 2] > 1e-3)
+    safe = torch.where(usable[..., None], points, torch.ones_like(points))
+    uv = project(safe, K_source)
+    uv = torch.where(usable[..., None], uv, torch.full_like(uv, 0.5))
+    inside = usable & ((uv >= 0.5) & (uv <= uv.new_tensor([width, height]) - 0.5)).all(-1)
+    size = depth_target.shape[-2:]
+    return Correspondence(
+        uv=uv.unflatten(1, size),
+        depth=torch.where(usable, points[..., 2], torch.zeros_like(points[..., 2])).unflatten(1, size).unsqueeze(1),
+        inside=inside.unflatten(1, size).unsqueeze(1),
+    )
+
+
+def sample_bilinear(
+    image: Float[Tensor, "B C H W"], uv: Float[Tensor, "B h w 2"], padding: str = "zeros"
+) -> Float[Tensor, "B C h w"]:
+    """Sample an image at pixel coordinates (centres at +.5), bilinear.
+
+    Args:
+        image: (B, C, H, W).
+        uv: (B, h, w, 2) px. Coordinates at pixel centres return the pixels unchanged.
+        padding: what lies outside: "zeros", "border" or "reflection".
+    """
+    size = uv.new_tensor([image.shape[-1], image.shape[-2]])
+    return F.grid_sample(image, 2 * uv / size - 1, mode="bilinear", padding_mode=padding, align_corners=False)
+
+
+def neighbours_covered(mask: Float[Tensor, "B 1 H W"], uv: Float[Tensor, "B h w 2"]) -> Bool[Tensor, "B 1 h w"]:
+    """Tell where all four bilinear neighbours of a coordinate are covered by a binary mask."""
+    # The weights sum to one only up to rounding.
+    return sample_bilinear(mask, uv) > 1 - 1e-4

@@ -1,0 +1,40 @@
+"""Depth consistency of two views (MGCNet sec. 3.2), compared in one camera's frame."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from mgc_lightning.losses.photometric import EPS, masked_mean
+
+
+def depth_ratio(
+    depth: Float[Tensor, "B 1 H W"], reference: Float[Tensor, "B 1 H W"], mask: Float[Tensor, "B 1 H W"]
+) -> Float[Tensor, "B 1 1 1"]:
+    """Give the factor that brings the masked mean of `depth` to that of `reference`, per sample."""
+    area = mask.sum((1, 2, 3), keepdim=True) + 1
+    mean = (mask * depth).sum((1, 2, 3), keepdim=True) / area
+    return (mask * reference).sum((1, 2, 3), keepdim=True) / area / (mean + EPS)
+
+
+def depth_consistency(
+    sampled: Float[Tensor, "B 1 H W"],
+    transformed: Float[Tensor, "B 1 H W"],
+    mask: Float[Tensor, "B 1 H W"],
+    scale_free: bool = False,
+    eps: float = EPS,
+) -> Float[Tensor, " B"]:
+    """Average |D_s(p_s) - z(T_source_target X_t)| in mm over covisible pixels.
+
+    Both are depths of the source camera; the depth of the target camera differs by the relative rotation.
+
+    Args:
+        sampled: (B, 1, H, W) source depth sampled at the target's surface points, mm.
+        transformed: (B, 1, H, W) z of those points in the source camera's frame, mm.
+        mask: (B, 1, H, W) covisible pixels.
+        scale_free: first scale the sampled depths so that their masked mean agrees.
+        eps: in the denominator.
+    """
+    if scale_free:
+        sampled = sampled * depth_ratio(sampled, transformed, mask)
+    return masked_mean((sampled - transformed).abs(), mask, eps)

@@ -1,0 +1,35 @@
+"""Weighted squared distance of projected and detected landmarks (MGCNet sec. 3.3)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+DETAIL_LANDMARKS = (*range(27, 36), *range(60, 68))
+"""Nose and inner lips, 0-based iBUG indices: the landmarks that get the larger weight."""
+
+
+def landmark_weights(detail: float = 5.0, device: torch.device | str | None = None) -> Float[Tensor, " 68"]:
+    """Give the weight of each of the 68 landmarks: `detail` for nose and inner lips, 1 for the others."""
+    weights = torch.ones(68, device=device)
+    weights[list(DETAIL_LANDMARKS)] = detail
+    return weights
+
+
+def landmark_loss(
+    predicted: Float[Tensor, "B 68 2"],
+    detected: Float[Tensor, "B 68 2"],
+    weights: Float[Tensor, " 68"],
+    scale: float = 1.0,
+) -> Float[Tensor, " B"]:
+    """Average w_j |q_j - q*_j|^2 over the landmarks of each sample (not divided by the sum of weights).
+
+    Args:
+        predicted: (B, 68, 2) px.
+        detected: (B, 68, 2) px.
+        weights: (68,).
+        scale: multiplies distances; 224 / image size states the loss in pixels of a 224 px image.
+    """
+    squared = (predicted - detected).square().sum(-1) * scale**2
+    return (weights * squared).mean(-1)

@@ -1,0 +1,65 @@
+"""Skin-weighted photometric loss of a rendered face (MGCNet sec. 3.3)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+EPS = 1e-6
+
+
+def composite(
+    rendered: Float[Tensor, "B 3 H W"], mask: Float[Tensor, "B 1 H W"], image: Float[Tensor, "B 3 H W"]
+) -> Float[Tensor, "B 3 H W"]:
+    """Lay the rendered face over the input image: the render inside the mask, the image outside.
+
+    Args:
+        rendered: (B, 3, H, W), 0 outside the mask.
+        mask: (B, 1, H, W) coverage.
+        image: (B, 3, H, W) RGB in [0, 1].
+    """
+    return rendered * mask + (1 - mask) * image
+
+
+def skin_weight(skin: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """Turn skin probabilities into weights: 1 above .5, the probability itself below."""
+    return torch.where(skin > 0.5, torch.ones_like(skin), skin)
+
+
+def photometric_residual(
+    image: Float[Tensor, "B 3 H W"],
+    reference: Float[Tensor, "B 3 H W"],
+    weight: Float[Tensor, "B 1 H W"] | None = None,
+    eps: float = EPS,
+) -> Float[Tensor, "B 1 H W"]:
+    """Measure the root of |w (image - reference)|^2 + eps over the colours of each pixel."""
+    difference = image - reference if weight is None else weight * (image - reference)
+    return (difference.square().sum(1, keepdim=True) + eps).sqrt()
+
+
+def masked_mean(
+    values: Float[Tensor, "B 1 H W"], mask: Float[Tensor, "B 1 H W"], eps: float = EPS
+) -> Float[Tensor, " B"]:
+    """Average per-pixel values over a mask, sample by sample; 0 where the mask is empty."""
+    return (values * mask).flatten(1).sum(1) / (mask.flatten(1).sum(1) + eps)
+
+
+def photometric_loss(
+    image: Float[Tensor, "B 3 H W"],
+    reference: Float[Tensor, "B 3 H W"],
+    skin: Float[Tensor, "B 1 H W"],
+    mask: Float[Tensor, "B 1 H W"],
+    eps: float = EPS,
+) -> Float[Tensor, " B"]:
+    """Compare a composite with its input image over the face: sum m E / (sum w m + eps), per sample.
+
+    Args:
+        image: (B, 3, H, W) composite of render and input.
+        reference: (B, 3, H, W) input image.
+        skin: (B, 1, H, W) weights w in [0, 1].
+        mask: (B, 1, H, W) coverage m of the render.
+        eps: under the root and in the denominator.
+    """
+    residual = photometric_residual(image, reference, skin, eps)
+    return (residual * mask).flatten(1).sum(1) / ((skin * mask).flatten(1).sum(1) + eps)

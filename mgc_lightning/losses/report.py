@@ -1,0 +1,46 @@
+"""What the objective says about a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+@dataclass
+class ObjectiveReport:
+    """Hold the total and every term by its own name.
+
+    Attributes:
+        total: scalar, to be minimised.
+        terms: name -> (B,) unweighted values; 0 where a term does not apply to a sample.
+        applies: name -> (B,) which samples the term applies to.
+        weights: name -> what one sample's value was multiplied with (ramps included), before the average over
+            the samples that the term applies to.
+    """
+
+    total: Float[Tensor, ""]
+    terms: dict[str, Float[Tensor, " B"]]
+    applies: dict[str, Bool[Tensor, " B"]]
+    weights: dict[str, float]
+
+    def means(self) -> dict[str, Float[Tensor, ""]]:
+        """Average every term over the samples that it applies to; terms that apply to none are left out."""
+        means = {}
+        for name, values in self.terms.items():
+            applies = self.applies[name]
+            if bool(applies.any()):
+                means[name] = values.detach()[applies].mean()
+        return means
+
+    def nonfinite(self, sample_ids: Sequence[str] = ()) -> dict[str, list[str]]:
+        """Name the samples whose terms are NaN or infinite: term -> sample ids (or rows of the batch)."""
+        found = {}
+        for name, values in self.terms.items():
+            rows = torch.nonzero(~torch.isfinite(values.detach())).flatten().tolist()
+            if rows:
+                found[name] = [sample_ids[row] if row < len(sample_ids) else str(row) for row in rows]
+        return found

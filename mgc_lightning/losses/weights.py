@@ -1,0 +1,64 @@
+"""Weights of the objective's terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from mgc_lightning.losses.schedule import Ramp
+
+PRIORS = ("prior_identity", "prior_expression", "prior_albedo")
+MULTI_VIEW = ("pixel", "depth", "ssim", "epipolar")
+LINK_NEEDED = {"pixel": 1, "depth": 1, "ssim": 1, "epipolar": 2}
+"""Least `link` of a sample to which a multi-view term applies."""
+
+
+@dataclass
+class LossWeights:
+    """Weigh the terms. A term of weight 0 is not computed.
+
+    The defaults are MGCNet's published training command, with the paper's epipolar weight, which that command
+    sets to 0. Single-view terms are averaged over the views; multi-view terms are summed over the sources, as
+    in the paper. Priors are means over the batch, where the official program has sums: its strength at a
+    batch of B is B times these.
+
+    Attributes:
+        photometric: per unit of colour distance.
+        landmark: per square pixel at 224 px.
+        identity: per unit of 1 - cosine.
+        prior_identity: per squared standard deviation.
+        prior_expression: per squared standard deviation.
+        prior_albedo: per squared standard deviation.
+        pixel: per unit of colour distance.
+        depth: per mm. The official residual compared depths of two different cameras, so this published value
+            is low for the right one; direct fitting works best near 5e-3.
+        epipolar: per pixel at 224 px.
+        ssim: per unit of dissimilarity.
+    """
+
+    photometric: float = 1.9
+    landmark: float = 1e-3
+    identity: float = 0.2
+    prior_identity: float = 1e-4
+    prior_expression: float = 0.8e-4
+    prior_albedo: float = 5.1e-7
+    pixel: float = 0.15
+    depth: float = 1e-4
+    epipolar: float = 1e-3
+    ssim: float = 0.0
+
+
+@dataclass
+class WeightedLoss:
+    """Add a loss of your own to the objective.
+
+    Attributes:
+        loss: a module whose forward(views: FaceViews, batch: FaceTriplet) gives per-sample values (B,).
+        weight: multiplies their mean.
+        ramp: changes the weight with the progress of training.
+    """
+
+    loss: nn.Module
+    weight: float = 1.0
+    ramp: Ramp | None = None

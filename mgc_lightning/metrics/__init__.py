@@ -1,0 +1,1 @@
+"""Metrics: pure functions, and torchmetrics classes that only keep state."""

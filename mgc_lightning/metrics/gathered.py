@@ -1,0 +1,33 @@
+"""Metrics that keep a row for each sample, gathered over processes of which some may have none."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torchmetrics import Metric
+
+
+class GatheredMetric(Metric):
+    """Keep lists of tensors that processes put together in the order of their ranks.
+
+    torchmetrics gathers one tensor of each list; a process whose list is empty would gather none, and the others
+    would wait for it.
+
+    Attributes:
+        STATES: type and shape of a row of each list.
+    """
+
+    STATES: ClassVar[dict[str, tuple[torch.dtype, tuple[int, ...]]]] = {}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for state in self.STATES:
+            self.add_state(state, default=[], dist_reduce_fx="cat")
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Gather the lists."""
+        for state, (dtype, shape) in self.STATES.items():
+            if not len(getattr(self, state)):
+                setattr(self, state, [torch.empty(0, *shape, dtype=dtype, device=self.device)])
+        super().sync(*args, **kwargs)

@@ -1,0 +1,75 @@
+"""Scores of a set of images: what commands print, callbacks log and files keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from mgc_lightning.metrics.now.aggregate import CHALLENGES, PooledError, pool
+
+
+@dataclass(frozen=True)
+class ScoredImage:
+    """Hold the error of one image.
+
+    Attributes:
+        name: SUBJECT/CHALLENGE/FILE.
+        distances: (N,) float64 mm, in scan order.
+        reflected: whether the landmark fit mirrored the prediction.
+    """
+
+    name: str
+    distances: Float[NDArray, " N"]
+    reflected: bool
+
+    @property
+    def challenge(self) -> str:
+        """Folder of the image, one of `CHALLENGES` in the official set."""
+        return self.name.split("/")[1]
+
+    @property
+    def error(self) -> PooledError:
+        """Median, mean, std and number of this image's distances."""
+        return pool(self.distances)
+
+
+@dataclass(frozen=True)
+class NoWScores:
+    """Hold the scored images in the order of the list."""
+
+    images: Sequence[ScoredImage]
+
+    @property
+    def pooled(self) -> Float[NDArray, " N"]:
+        """All distances, concatenated."""
+        return np.concatenate([np.empty(0), *(image.distances for image in self.images)])
+
+    @property
+    def total(self) -> PooledError:
+        """Error over the pool."""
+        return pool(self.pooled)
+
+    @property
+    def challenges(self) -> dict[str, PooledError]:
+        """Error of each challenge that has images, in the official order."""
+        found = {image.challenge for image in self.images}
+        ordered = [name for name in CHALLENGES if name in found] + sorted(found - set(CHALLENGES))
+        return {name: pool([image.distances for image in self.images if image.challenge == name]) for name in ordered}
+
+    @property
+    def reflected(self) -> list[str]:
+        """Images that were fitted mirrored: their right and left landmarks are probably swapped."""
+        return [image.name for image in self.images if image.reflected]
+
+    def scalars(self) -> dict[str, float]:
+        """Give what loggers take: median, mean, std, and CHALLENGE/median, ..."""
+        parts = {"": self.total} | {f"{name}/": error for name, error in self.challenges.items()}
+        return {
+            f"{prefix}{key}": getattr(error, key)
+            for prefix, error in parts.items()
+            for key in ("median", "mean", "std")
+        }

@@ -1,0 +1,28 @@
+"""The REALY benchmark: region-aware scan-to-mesh error, at the official numbers."""
+
+from mgc_lightning.metrics.realy.evaluate import RegionError, SubjectErrors, realy_errors
+from mgc_lightning.metrics.realy.metric import REALYError
+from mgc_lightning.metrics.realy.placement import place_keypoints
+from mgc_lightning.metrics.realy.regions import REGIONS
+from mgc_lightning.metrics.realy.scans import RealyScan, RealyScans, ScanRegion
+from mgc_lightning.metrics.realy.scores import RealyScores, RegionStatistics, ScoredPrediction
+from mgc_lightning.metrics.realy.topology import Topology, load_topology, topology_of, write_topology
+
+__all__ = [
+    "REGIONS",
+    "REALYError",
+    "RealyScan",
+    "RealyScans",
+    "RealyScores",
+    "RegionError",
+    "RegionStatistics",
+    "ScanRegion",
+    "ScoredPrediction",
+    "SubjectErrors",
+    "Topology",
+    "load_topology",
+    "place_keypoints",
+    "realy_errors",
+    "topology_of",
+    "write_topology",
+]

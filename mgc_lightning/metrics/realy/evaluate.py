@@ -1,0 +1,130 @@
+"""One prediction against one scan: alignment, non-rigid registration and error of the four regions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.metrics.realy.clean import clean_region
+from mgc_lightning.metrics.realy.gicp import GlobalAlignment, align_globally
+from mgc_lightning.metrics.realy.nicp import deform_region
+from mgc_lightning.metrics.realy.regions import NONRIGID_KEYPOINTS, REGIONS
+from mgc_lightning.metrics.realy.ricp import RegionalAlignment, align_to_region
+from mgc_lightning.metrics.realy.scans import RealyScan
+from mgc_lightning.metrics.realy.surface import RigidSurface
+from mgc_lightning.metrics.realy.topology import Topology
+
+
+@dataclass(frozen=True)
+class RegionError:
+    """Hold the outcome of one region.
+
+    Attributes:
+        error: mean error in mm.
+        vertex_errors: (N,) mm, of the cleaned scan's vertices.
+        verts: (N, 3) the cleaned scan, model units.
+        faces: (F, 3).
+        deformed: (N, 3) the scan after registration, model units.
+        alignment: the prediction aligned to this region.
+        solves: linear systems solved by the registration.
+        scale: mm per model unit.
+    """
+
+    error: float
+    vertex_errors: Float[NDArray, " N"]
+    verts: Float[NDArray, "N 3"]
+    faces: Int[NDArray, "F 3"]
+    deformed: Float[NDArray, "N 3"]
+    alignment: RegionalAlignment
+    solves: int
+    scale: float
+
+
+@dataclass(frozen=True)
+class SubjectErrors:
+    """Hold the outcome of one prediction: its global alignment and one `RegionError` a region."""
+
+    alignment: GlobalAlignment
+    regions: dict[str, RegionError]
+
+    @property
+    def errors(self) -> Float[NDArray, " 4"]:
+        """Mean errors in mm, in the order of `REGIONS`."""
+        return np.array([self.regions[region].error for region in REGIONS])
+
+
+def realy_errors(
+    verts: Float[NDArray, "N 3"],
+    topology: Topology,
+    scan: RealyScan,
+    faces: Int[NDArray, "F 3"] | None = None,
+) -> SubjectErrors:
+    """Score one prediction by REALY (Chai et al., ECCV 2022).
+
+    Args:
+        verts: (N, 3) in the order of the topology; any unit, any pose.
+        topology: faces, keypoints and mask.
+        scan: the subject.
+        faces: (F, 3) surface of the prediction where it is not the topology's.
+
+    Raises:
+        MGCError: if the vertices do not fit the topology or are not finite, or a registration is singular.
+
+    Example:
+        >>> from mgc_lightning.metrics.realy import load_topology, RealyDataset  # doctest: +SKIP
+        >>> errors = realy_errors(verts, load_topology("makehuman"), scan)  # doctest: +SKIP
+    """
+    verts = np.asarray(verts, np.float32)
+    topology.check(verts)
+    surface_faces = topology.faces if faces is None else faces
+    everywhere = align_globally(verts, topology.keypoints(verts), scan.keypoints)
+    keypoints = topology.keypoints(everywhere.verts)
+    surface = RigidSurface(everywhere.verts, surface_faces)
+    measured = surface
+    if topology.mask is not None:
+        measured = RigidSurface(everywhere.verts, topology.masked(surface_faces))
+    regions = {}
+    for region in REGIONS:
+        aligned = align_to_region(
+            region, everywhere.verts, surface, keypoints, scan.regions[region].verts, scan.keypoints
+        )
+        try:
+            regions[region] = _region_error(region, aligned, measured, topology, scan)
+        except MGCError as error:
+            raise MGCError(f"subject {scan.subject}, {region}: {error}") from error
+    return SubjectErrors(everywhere, regions)
+
+
+def _region_error(
+    region: str,
+    aligned: RegionalAlignment,
+    surface: RigidSurface,
+    topology: Topology,
+    scan: RealyScan,
+) -> RegionError:
+    """Register the cleaned region to the prediction; measure from its original vertices to where they landed."""
+    verts, faces = clean_region(scan.regions[region].verts, scan.regions[region].faces)
+    near, targets = surface.query(verts, aligned.posed)
+    chosen = list(NONRIGID_KEYPOINTS[region])
+    if chosen:
+        _, index = cKDTree(verts).query(scan.keypoints[chosen])
+        deformation = deform_region(verts, faces, targets, index, topology.keypoints(aligned.verts)[chosen])
+    else:
+        deformation = deform_region(verts, faces, targets)
+    _, landed = surface.query(deformation.verts, aligned.posed, near)
+    vertex_errors = np.sqrt(np.sum((landed - verts) ** 2, axis=1))
+    return RegionError(
+        error=float(vertex_errors.mean() * scan.scale),
+        vertex_errors=vertex_errors * scan.scale,
+        verts=verts,
+        faces=faces,
+        deformed=deformation.verts,
+        alignment=aligned,
+        solves=deformation.solves,
+        scale=scan.scale,
+    )

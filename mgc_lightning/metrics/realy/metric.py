@@ -1,0 +1,107 @@
+"""REALY as a metric for training loops: `REALYError` keeps the state, `realy_errors` is the mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torchmetrics.utilities.data import dim_zero_cat
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.metrics.gathered import GatheredMetric
+from mgc_lightning.metrics.realy.evaluate import SubjectErrors, realy_errors
+from mgc_lightning.metrics.realy.scans import RealyScan
+from mgc_lightning.metrics.realy.scores import RealyScores, ScoredPrediction
+from mgc_lightning.metrics.realy.topology import Topology
+
+
+class REALYError(GatheredMetric):
+    """Average region errors over predictions by the REALY protocol (mm).
+
+    Predictions that a distributed sampler repeats count once. They may live on any device; the protocol's
+    registration runs on the CPU in double precision, `jobs` predictions at a time.
+
+    Args:
+        names: name of every prediction of the data set, `<subject>` or `<subject>_<view>`, in the official order.
+        topology: of the predictions.
+        jobs: threads.
+
+    Attributes:
+        latest: the `SubjectErrors` of each prediction of the last batch of this process, for pictures.
+
+    Example:
+        >>> from mgc_lightning.metrics.realy import load_topology
+        >>> metric = REALYError(["1", "2"], load_topology("makehuman"))
+        >>> bool(metric.compute()["all"].isnan())
+        True
+    """
+
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
+    # Place, errors of the four regions, whether it was mirrored.
+    STATES: ClassVar = {"rows": (torch.float64, (6,))}
+    rows: list[Tensor] | Tensor
+
+    def __init__(self, names: Sequence[str], topology: Topology, jobs: int = 1) -> None:
+        super().__init__()
+        self.names, self.topology, self.jobs = list(names), topology, jobs
+        self.latest: list[SubjectErrors] = []
+
+    def update(
+        self,
+        verts: Float[Tensor, "B N 3"],
+        scans: Sequence[RealyScan],
+        index: Sequence[int] | Int[Tensor, " B"],
+    ) -> None:
+        """Score a batch.
+
+        Args:
+            verts: (B, N, 3) predictions in the topology's order; any unit and pose.
+            scans: the subject of each.
+            index: places of the predictions in `names`.
+        """
+        places = [int(i) for i in index]
+        if not len(verts) == len(scans) == len(places):
+            raise MGCError(
+                f"Expected as many predictions, scans and indices, got {len(verts)}, {len(scans)} and {len(places)}"
+            )
+        outside = [place for place in places if not 0 <= place < len(self.names)]
+        if outside:
+            raise MGCError(f"Expected places of predictions in 0..{len(self.names) - 1}, got {outside[0]}")
+        arrays = verts.detach().float().cpu().numpy()
+        with ThreadPoolExecutor(max(1, self.jobs)) as threads:
+            self.latest = list(
+                threads.map(lambda pair: realy_errors(pair[0], self.topology, pair[1]), zip(arrays, scans, strict=True))
+            )
+        for place, result in zip(places, self.latest, strict=True):
+            row = torch.tensor([[place, *result.errors, result.alignment.reflected]], dtype=torch.float64)
+            self.rows.append(row.to(self.device))  # type: ignore[union-attr]
+
+    def compute(self) -> dict[str, Tensor]:
+        """Give `all`, and per region its mean, `<region>/std` and `<region>/median` (mm)."""
+        scalars = self.local_scores().scalars()
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in scalars.items()}
+
+    def scores(self) -> RealyScores:
+        """Give the errors of every prediction, gathered over all processes."""
+        if self._is_synced:
+            return self.local_scores()
+        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
+            return self.local_scores()
+
+    def local_scores(self) -> RealyScores:
+        """Give the predictions that the present state holds, each once, in the order of `names`."""
+        if not len(self.rows):
+            return RealyScores([])
+        found = {int(row[0]): row for row in dim_zero_cat(self.rows).cpu()}
+        return RealyScores(
+            [
+                ScoredPrediction(self.names[place], row[1:5].numpy(), bool(row[5]))
+                for place, row in sorted(found.items())
+            ]
+        )

@@ -1,0 +1,207 @@
+"""One photograph to one encoded face: read, detect, align, segment, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
+from mgc_lightning.preprocessing.crop import (
+    CROP_SIZE,
+    five_points,
+    similarity_to_template,
+    transform_points2d,
+    warp_to_crop,
+)
+from mgc_lightning.preprocessing.detection import DetectedFace, FaceDetector, LandmarkFolder, detect_shrunk, read_68
+from mgc_lightning.preprocessing.detectors import DETECTORS, make_detector
+from mgc_lightning.preprocessing.head_pose import head_pose, yaw_degrees
+from mgc_lightning.preprocessing.quality import (
+    QualityLimits,
+    RejectedError,
+    check_scale,
+    check_sharpness,
+    check_yaw,
+    choose_face,
+    inside,
+    sharpness,
+)
+from mgc_lightning.preprocessing.skin import MaskFolder, SkinColours, SkinSegmenter, face_area
+from mgc_lightning.preprocessing.sources.known import read_mat_landmarks
+from mgc_lightning.preprocessing.sources.photo import Photo
+from mgc_lightning.triplets.samples import ViewFiles, encode_jpeg
+
+SEGMENTERS = ("colours", "parsing")
+MIN_INSIDE = 0.6
+"""Share of the landmarks that must lie in the picture."""
+
+
+@dataclass(frozen=True)
+class FaceSettings:
+    """Set how photographs become crops.
+
+    Attributes:
+        size: side of the crops in px.
+        detector: one of `DETECTORS`, where a source brings no landmarks.
+        landmarks: folder of given landmarks, which replaces the detector.
+        skin: one of `SEGMENTERS`.
+        masks: folder of given skin masks, which replaces the segmenter.
+        weights: files or folders of the detector's weights.
+        device: of the detector.
+        quality: of JPEG.
+        face_model: for the yaw.
+        limits: of the photographs' quality.
+    """
+
+    size: int = CROP_SIZE
+    detector: str = "face-alignment"
+    landmarks: Path | None = None
+    skin: str = "colours"
+    masks: Path | None = None
+    weights: tuple[Path, ...] = ()
+    device: str = "cpu"
+    quality: int = 95
+    face_model: str = EMBEDDED
+    limits: QualityLimits = field(default_factory=QualityLimits)
+
+    def __post_init__(self) -> None:
+        if self.detector not in DETECTORS or self.skin not in SEGMENTERS:
+            raise MGCError(
+                f"Expected a detector of {DETECTORS} and skin of {SEGMENTERS}, got {self.detector!r} and {self.skin!r}"
+            )
+        if not 32 <= self.size <= 2048 or not 1 <= self.quality <= 100:
+            raise MGCError(f"Expected a size of 32 to 2048 px and a quality of 1 to 100: {self.size}, {self.quality}")
+
+
+DetectorFactory = Callable[[FaceSettings, Path], FaceDetector]
+"""Makes the detector in each process; gets the settings and the root of the photographs."""
+
+
+def choose_detector(settings: FaceSettings, root: Path) -> FaceDetector:
+    """Make the detector of the settings.
+
+    Raises:
+        MGCError: if its weights or its package are missing.
+    """
+    if settings.landmarks is not None:
+        return LandmarkFolder(settings.landmarks, root)
+    return make_detector(settings.detector, settings.device, settings.weights)
+
+
+def make_segmenter(settings: FaceSettings, root: Path) -> SkinSegmenter:
+    """Make the skin segmenter of the settings.
+
+    Raises:
+        MGCError: if its package is missing.
+    """
+    if settings.masks is not None:
+        return MaskFolder(settings.masks, root)
+    if settings.skin == "parsing":
+        from mgc_lightning.preprocessing.skin_parsing import SkinParsing
+
+        return SkinParsing()
+    return SkinColours()
+
+
+class FacePreparer:
+    """Turn photographs into encoded faces; one a process.
+
+    Args:
+        settings: of the faces.
+        root: of the photographs.
+        detector: makes the detector, at the first photograph that needs it.
+    """
+
+    def __init__(self, settings: FaceSettings, root: Path, detector: DetectorFactory = choose_detector) -> None:
+        self.settings, self.root = settings, root
+        self._make_detector = detector
+        self._detector: FaceDetector | None = None
+        self.segmenter = make_segmenter(settings, root)
+        self.face_model: FaceModel = load_face_model(settings.face_model)
+
+    @property
+    def detector(self) -> FaceDetector:
+        """The detector, made when first asked for."""
+        if self._detector is None:
+            self._detector = self._make_detector(self.settings, self.root)
+        return self._detector
+
+    @torch.no_grad()
+    def prepare(self, photo: Photo) -> ViewFiles:
+        """Prepare a photograph's face.
+
+        Raises:
+            RejectedError: with the reason, if the photograph gives no face.
+        """
+        limits = self.settings.limits
+        try:
+            image = photo.read()
+        except Exception as error:  # damaged files make decoders raise anything
+            raise RejectedError("unreadable", str(error) or type(error).__name__) from error
+        height, width = image.shape[-2:]
+        face = choose_face(self._faces(image, photo), limits)
+        if inside(face.landmarks, height, width) < MIN_INSIDE:
+            raise RejectedError("face outside the picture")
+        try:
+            matrix = similarity_to_template(five_points(face.landmarks), self.settings.size)
+        except MGCError as error:
+            raise RejectedError("landmarks coincide", str(error)) from error
+        check_scale(matrix, limits)
+        crop = warp_to_crop(image[None], matrix[None], self.settings.size, antialias=True)[0].clamp(0, 1)
+        landmarks = transform_points2d(matrix, face.landmarks)
+        focus = sharpness(crop, face_area(landmarks, self.settings.size))
+        check_sharpness(focus, limits)
+        yaw = float(yaw_degrees(head_pose(self.face_model, landmarks, self.settings.size)))
+        check_yaw(yaw, limits)
+        skin = self._skin(crop, landmarks, photo, matrix)
+        facts = _facts(photo, landmarks, matrix, yaw, focus, (height, width))
+        return ViewFiles(encode_jpeg(crop, self.settings.quality), encode_jpeg(skin, 90), facts)
+
+    def _faces(self, image: Float[Tensor, "3 H W"], photo: Photo) -> list[DetectedFace]:
+        if photo.landmarks is not None and self.settings.landmarks is None:
+            try:
+                read = read_mat_landmarks if photo.landmarks.suffix == ".mat" else read_68
+                return [DetectedFace(read(photo.landmarks))]
+            except MGCError as error:
+                raise RejectedError("bad landmarks", str(error)) from error
+        # Outside the `try`: missing weights end the run, they refuse no photograph.
+        detector = self.detector
+        try:
+            return detect_shrunk(detector, image, self._place(photo))
+        except MGCError as error:
+            raise RejectedError("bad landmarks", str(error)) from error
+        except (RuntimeError, ValueError, IndexError, ZeroDivisionError) as error:
+            # A detector that stumbles over an odd picture must not end the run.
+            raise RejectedError("detector failed", f"{type(error).__name__}: {error}") from error
+
+    def _skin(self, crop: Tensor, landmarks: Tensor, photo: Photo, matrix: Tensor) -> Float[Tensor, "1 S S"]:
+        try:
+            return self.segmenter.segment(crop, landmarks, self._place(photo), matrix).clamp(0, 1)
+        except MGCError as error:
+            raise RejectedError("no skin mask", str(error)) from error
+
+    def _place(self, photo: Photo) -> Path:
+        """Give the path that given landmarks and masks are found by; frames have one of their own."""
+        return self.root / f"{photo.name}.png" if photo.frame >= 0 else photo.path
+
+
+def _facts(
+    photo: Photo, landmarks: Tensor, matrix: Tensor, yaw: float, focus: float, size: tuple[int, int]
+) -> dict[str, Any]:
+    return {
+        "name": photo.name,
+        "identity": photo.identity,
+        "capture": photo.capture,
+        "yaw": round(yaw, 2),
+        "sharpness": round(focus, 2),
+        "image_size": list(size),
+        "crop_from_image": [[round(x, 6) for x in row] for row in matrix.tolist()],
+        "landmarks": [[round(x, 3) for x in point] for point in landmarks.tolist()],
+    }

@@ -1,0 +1,249 @@
+"""Prepare a set of triplets: faces in chunks over processes, then groups, shards, manifest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mgc_lightning import __version__
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files import atomic_path
+from mgc_lightning.preparation.chunks import CHUNK, ChunkReport, Chunks
+from mgc_lightning.preparation.faces import DetectorFactory, FacePreparer, FaceSettings, choose_detector
+from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
+from mgc_lightning.preparation.settings import PrepareSettings, source_digest
+from mgc_lightning.preprocessing.sources.photo import Photo, PhotoSource
+from mgc_lightning.triplets.grouping import Triplet, form_triplets
+from mgc_lightning.triplets.samples import sample_files
+from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, write_shard
+
+WORK = ".work"
+SETTINGS = "settings.json"
+
+
+def prepare(
+    source: PhotoSource,
+    output: Path,
+    settings: PrepareSettings,
+    *,
+    jobs: int = 1,
+    detector: DetectorFactory = choose_detector,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Prepare a set, or go on where an interrupted run stopped; the result is the same.
+
+    Args:
+        source: the photographs.
+        output: folder of the set: new, empty, or of an interrupted run with the same source and settings.
+        settings: of faces and groups.
+        jobs: processes.
+        detector: makes the face detector in each process; must be picklable for several.
+        console: where progress and the histogram are shown; nowhere if not given.
+
+    Returns:
+        the manifest.
+
+    Raises:
+        MGCError: if `output` holds anything else, or cannot be written, or no photograph is usable.
+    """
+    try:
+        described = {**settings.describe(), "source": source_digest(source), "kind": source.kind}
+        finished = claim(output, described)
+        if finished is None:
+            chunks = Chunks(output / WORK)
+            groups = [source.photos[i : i + CHUNK] for i in range(0, len(source), CHUNK)]
+            _make_faces(groups, chunks, source.root, settings.faces, jobs, detector, console)
+            finished = _write_set(output, chunks, len(groups), source, settings, described, console)
+    except OSError as error:
+        raise MGCError(f"{output}: could not be written ({error}); run again to go on from here") from error
+    if console is not None:
+        console.print(histogram(finished["summary"]))
+    return finished
+
+
+def claim(output: Path, described: dict[str, Any]) -> dict[str, Any] | None:
+    """Make sure that a folder is ours to write; give the manifest if the set is there already.
+
+    Raises:
+        MGCError: if it holds another set, or other files.
+    """
+    manifest, started = output / MANIFEST, output / WORK / SETTINGS
+    if manifest.is_file():
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        _compare(output, content.get("settings", {}), described)
+        shutil.rmtree(output / WORK, ignore_errors=True)
+        return content
+    if started.is_file():
+        _compare(output, json.loads(started.read_text(encoding="utf-8")), described)
+        # What a killed run was writing.
+        for file in [*output.glob(".*"), *(output / WORK).glob(".*")]:
+            if file.is_file():
+                file.unlink()
+    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise MGCError(f"{output} exists and holds something else: give a new or empty folder")
+    else:
+        with atomic_path(started) as temporary:
+            temporary.write_text(json.dumps(described, indent=1), encoding="utf-8")
+    return None
+
+
+def _compare(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    flat_before, flat_now = _flatten(before), _flatten(now)
+    changed = [
+        f"{key}: {flat_before.get(key)} -> {value}" for key, value in flat_now.items() if flat_before.get(key) != value
+    ]
+    if changed:
+        raise MGCError(f"{output} holds another set ({'; '.join(changed[:4])}): give another folder")
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+_preparer: FacePreparer | None = None
+
+
+def _start_process(settings: FaceSettings, root: Path, detector: DetectorFactory) -> None:
+    global _preparer
+    torch.set_num_threads(1)
+    _preparer = FacePreparer(settings, root, detector)
+
+
+def _process(folder: Path, chunk: int, photos: Sequence[Photo]) -> ChunkReport:
+    if _preparer is None:
+        raise RuntimeError("the process was not started")
+    return Chunks(folder).process(chunk, photos, _preparer)
+
+
+def _make_faces(
+    groups: list[list[Photo]],
+    chunks: Chunks,
+    root: Path,
+    settings: FaceSettings,
+    jobs: int,
+    detector: DetectorFactory,
+    console: Console | None,
+) -> None:
+    todo = [chunk for chunk in range(len(groups)) if not chunks.done(chunk)]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+               TimeElapsedColumn(), TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=console, disable=console is None) as progress:
+        total = sum(map(len, groups))
+        before = total - sum(len(groups[chunk]) for chunk in todo)
+        task = progress.add_task("photographs", total=total, completed=before, rate="")
+        rejected, done, began = 0, 0, time.monotonic()
+        for report in _reports(todo, groups, chunks, root, settings, jobs, detector):
+            rejected += report.rejected
+            progress.advance(task, report.faces + report.rejected)
+            done += report.faces + report.rejected
+            rate = done / max(time.monotonic() - began, 1e-3)
+            progress.update(task, rate=f"{rate:.1f}/s, {rejected} refused")
+
+
+def _reports(
+    todo: list[int],
+    groups: list[list[Photo]],
+    chunks: Chunks,
+    root: Path,
+    settings: FaceSettings,
+    jobs: int,
+    detector: DetectorFactory,
+) -> Iterator[ChunkReport]:
+    if jobs <= 1 or len(todo) <= 1:
+        preparer = FacePreparer(settings, root, detector) if todo else None
+        for chunk in todo:
+            yield chunks.process(chunk, groups[chunk], preparer)  # type: ignore[arg-type]
+        return
+    # Forked children of a process that has run torch's threads may hang.
+    with ProcessPoolExecutor(
+        min(jobs, len(todo)), get_context("spawn"), _start_process, (settings, root, detector)
+    ) as pool:
+        waiting = iter(todo)
+        running: set[Future[ChunkReport]] = set()
+        try:
+            while True:
+                # A few ahead: the queue must not hold all photographs.
+                for chunk in waiting:
+                    running.add(pool.submit(_process, chunks.folder, chunk, groups[chunk]))
+                    if len(running) >= 2 * jobs:
+                        break
+                if not running:
+                    return
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise MGCError(
+                "A process was killed (out of memory?). Run the same command again to go on, with fewer --jobs"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _write_set(
+    output: Path,
+    chunks: Chunks,
+    count: int,
+    source: PhotoSource,
+    settings: PrepareSettings,
+    described: dict[str, Any],
+    console: Console | None,
+) -> dict[str, Any]:
+    triplets = form_triplets(chunks.faces(count), settings.grouping)
+    skipped = [(name, "not a photograph", detail) for name, detail in source.skipped]
+    refused = write_rejected(output / "rejected.csv", [*skipped, *chunks.rejected(count)])
+    if not triplets:
+        raise MGCError(
+            f"No sample could be formed of {len(source)} photographs; {refused} were refused, see "
+            f"{output / 'rejected.csv'}"
+        )
+    splits = {split: _write_split(output, split, triplets, chunks, settings) for split in ("train", "val")}
+    write_sheet(output / "contact_sheet.png", [_files(t, chunks, "sheet") for t in triplets[:SHEET_ROWS]])
+    manifest = {
+        "format": MANIFEST_FORMAT,
+        "program": f"mgc-lightning {__version__}",
+        "size": settings.faces.size,
+        "settings": described,
+        "splits": splits,
+        "summary": summarise(triplets, [*skipped, *chunks.rejected(count)], len(source)),
+    }
+    with atomic_path(output / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    shutil.rmtree(output / WORK)
+    return manifest
+
+
+def _write_split(
+    output: Path, split: str, triplets: list[Triplet], chunks: Chunks, settings: PrepareSettings
+) -> list[dict[str, Any]]:
+    mine = [triplet for triplet in triplets if triplet.split == split]
+    entries = []
+    for shard, start in enumerate(range(0, len(mine), settings.shard_samples)):
+        path = output / f"{split}-{shard:06d}.tar"
+        known = output / WORK / f"{path.name}.json"
+        if not (known.is_file() and path.is_file()):
+            part = mine[start : start + settings.shard_samples]
+            files = (_files(triplet, chunks, f"{split}-{start + i:09d}") for i, triplet in enumerate(part))
+            entry = write_shard(path, files)
+            with atomic_path(known) as temporary:
+                temporary.write_text(json.dumps(entry))
+        entries.append(json.loads(known.read_text()))
+    return entries
+
+
+def _files(triplet: Triplet, chunks: Chunks, key: str) -> dict[str, Any]:
+    return sample_files([chunks.view(face) for face in triplet.views], triplet.link, key)

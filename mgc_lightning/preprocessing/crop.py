@@ -1,0 +1,144 @@
+"""Aligned crops: the similarity that brings five points of a face onto MGCNet's template, and its warp."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+
+CROP_SIZE = 224
+"""Size in px that `TEMPLATE_5` is given for."""
+
+TEMPLATE_5: tuple[tuple[float, float], ...] = (
+    (81.672401, 88.470589),
+    (141.862671, 88.462921),
+    (112.000000, 132.863434),
+    (87.397392, 153.562943),
+    (136.007263, 153.552078),
+)
+"""Eyes, nose base and mouth corners of the mean BFM face at the main pose, in px of a 224 px crop."""
+
+
+def template(size: int = CROP_SIZE, device: torch.device | None = None) -> Float[Tensor, "5 2"]:
+    """Give the five template points in pixels of a `size` px crop."""
+    return torch.tensor(TEMPLATE_5, dtype=torch.float32, device=device) * (size / CROP_SIZE)
+
+
+def five_points(landmarks68: Float[Tensor, "*batch 68 D"]) -> Float[Tensor, "*batch 5 D"]:
+    """Reduce 68 landmarks to the two eye centres, the nose base and the two mouth corners.
+
+    Works on pixels and on model points alike.
+
+    Args:
+        landmarks68: (..., 68, D) iBUG order.
+
+    Raises:
+        MGCError: if there are not 68 points.
+    """
+    if landmarks68.ndim < 2 or landmarks68.shape[-2] != 68:
+        raise MGCError(f"Expected 68 landmarks (..., 68, D), got a tensor of shape {tuple(landmarks68.shape)}")
+    eyes = torch.stack([landmarks68[..., 36:42, :].mean(-2), landmarks68[..., 42:48, :].mean(-2)], dim=-2)
+    return torch.cat([eyes, landmarks68[..., [33, 48, 54], :]], dim=-2)
+
+
+def fit_similarity_2d(
+    source: Float[Tensor, "*batch N 2"], target: Float[Tensor, "*batch N 2"]
+) -> Float[Tensor, "*batch 2 3"]:
+    """Find the least-squares similarity `target = s R source + t` of the plane, without reflection.
+
+    In the plane Umeyama's solution is one complex division: with centred points as complex numbers p and q,
+    `s exp(i angle) = sum(conj(p) q) / sum(|p|^2)`. Differentiable; NaN where the source points coincide.
+    """
+    source_mean, target_mean = source.mean(-2, keepdim=True), target.mean(-2, keepdim=True)
+    p, q = source - source_mean, target - target_mean
+    spread = p.square().sum((-1, -2))
+    cosine = (p * q).sum((-1, -2)) / spread
+    sine = (p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]).sum(-1) / spread
+    linear = torch.stack([torch.stack([cosine, -sine], -1), torch.stack([sine, cosine], -1)], -2)
+    shift = target_mean - source_mean @ linear.mT
+    return torch.cat([linear, shift.mT], dim=-1)
+
+
+def similarity_to_template(points5: Float[Tensor, "*batch 5 2"], size: int = CROP_SIZE) -> Float[Tensor, "*batch 2 3"]:
+    """Find the similarity from image pixels to pixels of the aligned crop (the standard pose of MGCNet).
+
+    Args:
+        points5: (..., 5, 2) px, as `five_points` orders them.
+        size: side of the crop in px.
+
+    Returns:
+        (..., 2, 3) matrix M, `crop = M [u, v, 1]`, pixel centres at +.5 in both.
+
+    Raises:
+        MGCError: if there are not five points, or they coincide or are not finite.
+    """
+    if points5.shape[-2:] != (5, 2):
+        raise MGCError(f"Expected five points (..., 5, 2): eyes, nose base, mouth corners; got {tuple(points5.shape)}")
+    spread = (points5 - points5.mean(-2, keepdim=True)).square().sum((-1, -2))
+    if not bool((spread > 1e-12).all()):
+        raise MGCError("Cannot align a face: its five points coincide or are not finite")
+    target = template(size, points5.device).to(points5.dtype)
+    return fit_similarity_2d(points5, target.expand_as(points5))
+
+
+def transform_points2d(
+    matrix: Float[Tensor, "*batch 2 3"], points: Float[Tensor, "*batch N 2"]
+) -> Float[Tensor, "*batch N 2"]:
+    """Map points (..., N, 2) px by a 2x3 matrix."""
+    return points @ matrix[..., :2].mT + matrix[..., None, :, 2]
+
+
+def invert_similarity(matrix: Float[Tensor, "*batch 2 3"]) -> Float[Tensor, "*batch 2 3"]:
+    """Invert a plane similarity: crop pixels back to image pixels."""
+    linear, shift = matrix[..., :2], matrix[..., 2:]
+    scale_squared = linear[..., :, :1].square().sum((-1, -2), keepdim=True)
+    inverse = linear.mT / scale_squared
+    return torch.cat([inverse, -inverse @ shift], dim=-1)
+
+
+def similarity_scale(matrix: Float[Tensor, "*batch 2 3"]) -> Float[Tensor, "*batch"]:
+    """Give the scale of a plane similarity: crop pixels per image pixel."""
+    return matrix[..., 0].square().sum(-1).sqrt()
+
+
+def warp_to_crop(
+    image: Float[Tensor, "B C H W"],
+    matrix: Float[Tensor, "B 2 3"],
+    size: int = CROP_SIZE,
+    *,
+    padding: str = "border",
+    antialias: bool = False,
+) -> Float[Tensor, "B C S S"]:
+    """Resample images into crops: bilinear, the border replicated.
+
+    Args:
+        image: (B, C, H, W).
+        matrix: (B, 2, 3) image px -> crop px, as `similarity_to_template` gives it.
+        size: side of the crop in px.
+        padding: "border" or "zeros" outside the image.
+        antialias: shrink the image first where the crop is less than half its scale, which bilinear sampling
+            would alias. Off, this is MGCNet's plain bilinear warp.
+    """
+    height, width = image.shape[-2:]
+    axis = torch.arange(size, device=image.device, dtype=image.dtype) + 0.5
+    centres = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).reshape(1, -1, 2)
+    inverse = invert_similarity(matrix.to(image.dtype))
+    pixels = transform_points2d(inverse, centres.expand(len(image), -1, -1))
+    grid = pixels / pixels.new_tensor([width, height]) * 2 - 1
+    grid = grid.reshape(len(image), size, size, 2)
+    if antialias:
+        image = _shrink(image, float(similarity_scale(matrix).max()))
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode=padding, align_corners=False)
+
+
+def _shrink(image: Tensor, scale: float) -> Tensor:
+    """Shrink a batch until bilinear sampling at `scale` output px per input px skips no pixel."""
+    # Normalised grid coordinates do not change with the size of the image, so the warp's grid stays valid.
+    factor = 1.5 * scale
+    if factor >= 0.75:
+        return image
+    size = [max(1, round(side * factor)) for side in image.shape[-2:]]
+    return F.interpolate(image, size=size, mode="bilinear", antialias=True, align_corners=False)

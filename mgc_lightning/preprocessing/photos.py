@@ -1,0 +1,108 @@
+"""Photographs as tensors: orientation, grey, alpha, 16 bits, palettes; damaged files give one clear error."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+
+ImageLike = str | os.PathLike[str] | Image.Image | NDArray | Tensor
+"""A file, a PIL image, an array (H, W[, C]) of uint8, uint16 or [0, 1], or a tensor (3, H, W) in [0, 1]."""
+
+
+def read_photo(path: str | os.PathLike[str]) -> Float[Tensor, "3 H W"]:
+    """Read a photograph as RGB in [0, 1], turned as its EXIF orientation says.
+
+    Grey becomes RGB, transparency is laid on white, CMYK and palettes are converted, 16-bit grey keeps its
+    range; of an animation the first frame is taken.
+
+    Raises:
+        MGCError: if the file is missing, damaged, no image, or too large to be a photograph.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise MGCError(f"{file}: no such photograph")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file) as opened:
+                opened.load()
+                return from_pil(opened)
+    except UnidentifiedImageError as error:
+        hint = ""
+        if file.suffix.lower() in (".heic", ".heif", ".avif"):
+            hint = "; convert it to JPEG or PNG first, or install pillow-heif and register its opener"
+        raise MGCError(f"{file}: not an image that can be read{hint}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise MGCError(f"{file}: too many pixels ({error}); scale it down first") from error
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, IndexError, KeyError) as error:
+        raise MGCError(f"{file}: the image is damaged ({error})") from error
+
+
+def from_pil(image: Image.Image) -> Float[Tensor, "3 H W"]:
+    """Convert a PIL image of any mode to RGB (3, H, W) in [0, 1], orientation applied."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _from_deep_grey(np.asarray(image))
+    if image.mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in image.info:
+        above = image.convert("RGBA")
+        ground = Image.new("RGBA", above.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(ground, above)
+    return from_array(np.asarray(image.convert("RGB")))
+
+
+def _from_deep_grey(values: NDArray) -> Float[Tensor, "3 H W"]:
+    """Bring grey of 16 or 32 bits, or of floats, to [0, 1] by its type's range, not by its content."""
+    array = values.astype(np.float32)
+    top = float(array.max(initial=0.0))
+    white = 1.0 if top <= 1.0 and values.dtype.kind == "f" else 255.0 if top <= 255.0 else 65535.0
+    grey = torch.from_numpy(array / white).clamp(0, 1)
+    return grey.expand(3, -1, -1).contiguous()
+
+
+def from_array(array: NDArray) -> Float[Tensor, "3 H W"]:
+    """Convert an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16 or floats in [0, 1].
+
+    Raises:
+        MGCError: for other shapes or types, and for floats outside [0, 1].
+    """
+    values = np.asarray(array)
+    if values.ndim == 2:
+        values = values[..., None]
+    if values.ndim != 3 or values.shape[2] not in (1, 3, 4) or 0 in values.shape:
+        raise MGCError(f"Expected an image (H, W), (H, W, 3) or (H, W, 4), got an array {array.shape}")
+    white = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0, "bool": 1.0}
+    if values.dtype.name not in white:
+        raise MGCError(f"Expected an image of uint8, uint16 or floats in [0, 1], got {values.dtype}")
+    tensor = torch.from_numpy(np.ascontiguousarray(values.astype(np.float32))) / white[values.dtype.name]
+    if not bool(((tensor >= 0) & (tensor <= 1)).all()):
+        raise MGCError("Expected an image of floats in [0, 1], found values outside or not finite")
+    if tensor.shape[2] == 4:
+        tensor = tensor[..., :3] * tensor[..., 3:] + (1 - tensor[..., 3:])
+    return tensor.permute(2, 0, 1).expand(3, -1, -1).contiguous()
+
+
+def as_image(image: ImageLike) -> Float[Tensor, "3 H W"]:
+    """Turn whatever an image is given as into RGB (3, H, W), float32 in [0, 1].
+
+    Raises:
+        MGCError: if it cannot be read, or has another shape or type.
+    """
+    if isinstance(image, Tensor):
+        if image.ndim != 3 or image.shape[0] not in (1, 3):
+            raise MGCError(f"Expected an image tensor (3, H, W), got {tuple(image.shape)}")
+        return from_array(image.detach().cpu().permute(1, 2, 0).numpy())
+    if isinstance(image, Image.Image):
+        return from_pil(image)
+    if isinstance(image, np.ndarray):
+        return from_array(image)
+    return read_photo(image)

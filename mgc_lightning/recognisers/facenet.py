@@ -1,0 +1,43 @@
+"""FaceNet with its published weights, frozen, as the identity loss takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.recognisers.inception_resnet_v1 import InceptionResnetV1
+
+
+class FaceNet(InceptionResnetV1):
+    """Map face crops, RGB in [0, 1], to unit embeddings (B, 512) by the weights of 20180402-114759.
+
+    It stays in evaluation mode and its weights take no gradient; images do.
+
+    Args:
+        path: what `mgc import-official --network facenet` wrote.
+
+    Raises:
+        MGCError: if the file holds something else.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        from mgc_lightning.encoders.official_weights import read_official
+
+        super().__init__()
+        missing = self.load_state_dict(read_official(path, "facenet"), strict=False).missing_keys
+        # The original norm has no scale, and torch counts batches; everything else must be there.
+        absent = [key for key in missing if not key.endswith(("norm.weight", "norm.num_batches_tracked"))]
+        if absent:
+            raise MGCError(f"{path} lacks {len(absent)} tensors of the recogniser, the first `{absent[0]}`")
+        self.requires_grad_(False)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in evaluation mode."""
+        return super().train(False)
+
+
+def load_recogniser(path: str | Path) -> FaceNet:
+    """Build FaceNet from converted weights; see `FaceNet`."""
+    return FaceNet(path)

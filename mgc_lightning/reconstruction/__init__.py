@@ -1,0 +1,1 @@
+"""What `mgc reconstruct` makes of photographs and videos."""

@@ -1,0 +1,139 @@
+"""What `mgc reconstruct` leaves behind for one face: pictures, meshes, landmarks, coefficients, camera."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.files import atomic_path
+from mgc_lightning.reconstruction.maps import (
+    GeometryMaps,
+    depth_steps,
+    depth_unit,
+    draw_depth,
+    draw_normals,
+    geometry_maps,
+)
+from mgc_lightning.reconstruction.meshes import write_meshes
+from mgc_lightning.reconstruction.pictures import draw_pictures
+from mgc_lightning.reconstructor import Reconstruction
+from mgc_lightning.rendering.renderer import FaceRenderer
+from mgc_lightning.visualise import save_png
+
+CONVENTION = (
+    "OpenCV camera: X_cam = R X_model + t in mm, x right, y down, z forward; u = K X_cam / z; "
+    "the centre of the first pixel is (.5, .5). Model frame: x to the viewer's right, y up, z toward the viewer."
+)
+
+
+def write_reconstruction(
+    face: Reconstruction,
+    folder: str | os.PathLike[str],
+    face_model: FaceModel,
+    renderer: FaceRenderer | None = None,
+    *,
+    neutral: bool = False,
+    full_head: bool = False,
+) -> list[Path]:
+    """Write everything that is known about one face.
+
+    - `overlay.png`, `geometry.png`: the lit face and its grey shape on the photograph, in its own pixels; `depth.png`
+      (16 bits, steps of `depth_unit_mm` of `camera.json`, 0 where there is no face), `depth_colour.png` for the eye,
+      and `normals.png` (red right, green up, blue toward the camera), likewise.
+    - `crop.png`, `crop_overlay.png`, `crop_geometry.png`, `crop_albedo.png`, `crop_light.png`: the same, the colours
+      without light, and the light on grey, in the aligned crop; `main_pose.png`, `main_pose_geometry.png`: from the
+      front; `landmarks.png`; `sheet.png`: all at a glance, with side views.
+    - `face.obj`, `face.ply`, `face.glb`, `face_textured.glb` and more: see `write_meshes`.
+    - `landmarks.txt`, `landmarks_crop.txt` (68 lines `x,y` in px after a line with their number) and
+      `landmarks3d.txt` (`x,y,z` in mm, model frame).
+    - `coefficients.json`, `camera.json` (of the photograph and of the crop, and the similarity between them).
+
+    Args:
+        face: the reconstruction.
+        folder: created if need be; files of the same names are replaced.
+        face_model: that of the reconstruction.
+        renderer: the automatic one if not given.
+        neutral: write the neutral shape too.
+        full_head: write the whole head too.
+
+    Returns:
+        The files.
+    """
+    target = Path(folder)
+    renderer = renderer or FaceRenderer()
+    pictures = draw_pictures(face, face_model, renderer)
+    maps = geometry_maps(face, renderer, face_model.face_region_faces)
+    pictures |= {"depth_colour": draw_depth(maps), "normals": draw_normals(maps)}
+    written = [save_png(target / f"{name}.png", picture) for name, picture in pictures.items()]
+    written.append(_write_depth(target / "depth.png", maps))
+    written += write_meshes(face, target, face_model, renderer, neutral=neutral, full_head=full_head)
+    for name, points in (
+        ("landmarks", face.landmarks),
+        ("landmarks_crop", face.landmarks_crop),
+        ("landmarks3d", face.landmarks3d),
+    ):
+        written.append(_write_points(target / f"{name}.txt", points))
+    written.append(_write_json(target / "coefficients.json", describe_coefficients(face, face_model)))
+    written.append(_write_json(target / "camera.json", describe_camera(face, depth_unit(maps))))
+    return written
+
+
+def describe_coefficients(face: Reconstruction, face_model: FaceModel) -> dict[str, Any]:
+    """Put the coefficients into words and plain numbers."""
+    c = face.coefficients
+    names = face_model.expression_names
+    return {
+        "face_model": {"name": face_model.name, "fingerprint": face_model.fingerprint, "units": face_model.units},
+        "identity": c.identity.tolist(),
+        "albedo": c.albedo.tolist(),
+        "expression": c.expression.tolist(),
+        "expression_names": list(names),
+        "pose": dict(zip(("rz", "ry", "rx", "tx", "ty", "tz"), c.pose.tolist(), strict=True)),
+        "light": c.light.reshape(3, 9).tolist(),
+    }
+
+
+def describe_camera(face: Reconstruction, depth_unit_mm: float) -> dict[str, Any]:
+    """Describe both cameras, the similarity between their pictures, and the step of the depth."""
+    height, width = face.image.shape[1:]
+    size = face.crop.shape[-1]
+    return {
+        "convention": CONVENTION,
+        "image": {"width": width, "height": height, "K": face.K.tolist(), "T_cam_model": face.T_cam_model.tolist()},
+        "crop": {
+            "width": size,
+            "height": size,
+            "K": face.K_crop.tolist(),
+            "T_cam_model": face.T_crop_model.tolist(),
+        },
+        "crop_from_image": face.crop_from_image.tolist(),
+        "image_from_crop": face.image_from_crop.tolist(),
+        "depth_unit_mm": depth_unit_mm,
+    }
+
+
+def _write_depth(path: Path, maps: GeometryMaps) -> Path:
+    with atomic_path(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(depth_steps(maps))).save(temporary, format="PNG")
+    return path
+
+
+def _write_points(path: Path, points: Float[Tensor, "N D"]) -> Path:
+    lines = [str(len(points)), *(",".join(f"{value:.6f}" for value in point) for point in points.tolist())]
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return path
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> Path:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path

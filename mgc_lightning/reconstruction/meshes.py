@@ -1,0 +1,79 @@
+"""The meshes of one reconstructed face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.mesh_files import write_mesh
+from mgc_lightning.reconstruction.texture import bake_texture, make_atlas
+from mgc_lightning.reconstructor import Reconstruction
+from mgc_lightning.rendering.renderer import FaceRenderer
+from mgc_lightning.textured_mesh import write_textured_glb
+
+
+def write_meshes(
+    face: Reconstruction,
+    folder: Path,
+    face_model: FaceModel,
+    renderer: FaceRenderer,
+    *,
+    neutral: bool = False,
+    full_head: bool = False,
+) -> list[Path]:
+    """Write a face's meshes in mm, model frame, pose not applied.
+
+    `face.obj` and `face.ply` have lit vertex colours, `face.glb` the albedo, since viewers bring their light, and
+    `face_textured.glb` the photograph's colours where it shows the surface. They hold the face without ears, scalp and
+    neck. `head.*` hold every vertex of the face model in its order.
+
+    Args:
+        face: the reconstruction.
+        folder: to write to.
+        face_model: that of the reconstruction.
+        renderer: finds what the photograph shows.
+        neutral: write `neutral.obj` too, the shape without expression (and `head_neutral.obj` with `full_head`).
+        full_head: write `head.obj`, `head.ply` and `head.glb` too.
+    """
+    index, faces = compact(face_model.face_region_faces)
+    parts: dict[str, tuple[Tensor, Tensor]] = {"face": (index, faces)}
+    if full_head:
+        parts["head"] = (torch.arange(face_model.num_verts, device=index.device), face_model.faces)
+    written = []
+    for name, (rows, triangles) in parts.items():
+        verts, lit, albedo = face.mesh.verts[rows], face.colors[rows], face.mesh.albedo[rows]
+        written += [write_mesh(folder / f"{name}{suffix}", verts, triangles, lit) for suffix in (".obj", ".ply")]
+        written.append(write_mesh(folder / f"{name}.glb", verts, triangles, albedo))
+        if neutral:
+            shape = face_model.shape(face.coefficients.identity)[rows]
+            target = "neutral.obj" if name == "face" else f"{name}_neutral.obj"
+            written.append(write_mesh(folder / target, shape, triangles, albedo))
+    atlas = make_atlas(len(faces))
+    texture, _ = bake_texture(face, face_model.face_region_faces, atlas, renderer)
+    textured = folder / "face_textured.glb"
+    written.append(
+        write_textured_glb(textured, face.mesh.verts[index], faces, face.mesh.normals[index], atlas.uv, texture)
+    )
+    return written
+
+
+def write_neutral(face: Reconstruction, path: Path, face_model: FaceModel) -> Path:
+    """Write the face without ears, scalp and neck, and without expression."""
+    index, faces = compact(face_model.face_region_faces)
+    return write_mesh(path, face_model.shape(face.coefficients.identity)[index], faces, face.mesh.albedo[index])
+
+
+def compact(faces: Int[Tensor, "F 3"]) -> tuple[Int[Tensor, " M"], Int[Tensor, "F 3"]]:
+    """Number the vertices of some triangles anew: (M,) the vertices that they use, and the triangles in their numbers.
+
+    Example:
+        >>> index, triangles = compact(torch.tensor([[5, 2, 9]]))
+        >>> index.tolist(), triangles.tolist()
+        ([2, 5, 9], [[1, 0, 2]])
+    """
+    index, numbers = torch.unique(faces, return_inverse=True)
+    return index, numbers.reshape(faces.shape)

@@ -1,0 +1,102 @@
+"""Where the faces of an input are: given landmarks, a given box, or what a detector finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.preprocessing.detection import DetectedFace
+from mgc_lightning.preprocessing.landmark_files import find_landmarks, read_landmarks
+from mgc_lightning.reconstructor import FaceReconstructor
+
+
+@dataclass(frozen=True)
+class FacePlace:
+    """Say where a face is.
+
+    Attributes:
+        crop_from_image: (2, 3) similarity to the aligned crop.
+        landmarks: (68, 2) px of the photograph, where they are known.
+    """
+
+    crop_from_image: Float[Tensor, "2 3"]
+    landmarks: Float[Tensor, "68 2"] | None = None
+
+
+class FaceFinder:
+    """Find the faces of photographs and of frames.
+
+    Args:
+        reconstructor: with a detector, where neither landmarks nor a box are given.
+        landmarks: a file, or a folder of files by the photographs' stems.
+        box: x0, y0, x1, y1 px.
+        every: all faces that the detector finds, not the largest alone.
+    """
+
+    def __init__(
+        self,
+        reconstructor: FaceReconstructor,
+        landmarks: Path | None = None,
+        box: Sequence[float] | None = None,
+        every: bool = False,
+    ) -> None:
+        self.reconstructor, self.landmarks, self.box, self.every = reconstructor, landmarks, box, every
+
+    def find(self, image: Float[Tensor, "3 H W"], path: Path, count: int = 1) -> list[FacePlace]:
+        """Find the faces of a photograph, the largest first; one of `count` photographs.
+
+        Raises:
+            MGCError: if there is none, or its landmarks are missing or bad.
+        """
+        if self.box is not None:
+            return [FacePlace(self.reconstructor.align(image, box=self.box))]
+        if self.landmarks is not None:
+            points = read_landmarks(find_landmarks(self.landmarks, path, count))
+            known = points if len(points) == 68 else None
+            return [FacePlace(self.reconstructor.align(image, landmarks=points), known)]
+        faces = self.reconstructor.detect(image, path)
+        if not faces:
+            raise MGCError(
+                f"{path}: no face was found; give its landmarks (--landmarks FILE) or a box (--box x0 y0 x1 y1)"
+            )
+        chosen = faces if self.every else faces[:1]
+        return [FacePlace(self.reconstructor.align(image, landmarks=f.landmarks), f.landmarks) for f in chosen]
+
+    def follow(
+        self, image: Float[Tensor, "3 H W"], frame: int, last: Float[Tensor, "2 3"] | None, video: Path
+    ) -> Float[Tensor, "2 3"] | None:
+        """Find the face of a frame: of several that are detected, the one that is nearest to where it was.
+
+        Given landmarks are one file a frame, `DIR/VIDEO/000012.txt`.
+        """
+        if self.box is not None:
+            return self.reconstructor.align(image, box=self.box)
+        if self.landmarks is not None:
+            folder = self.landmarks / video.name
+            folder = folder if folder.is_dir() else self.landmarks / video.stem
+            try:
+                file = find_landmarks(folder, Path(f"{frame:06d}.png"))
+            except MGCError:
+                return None
+            return self.reconstructor.align(image, landmarks=read_landmarks(file))
+        faces = self.reconstructor.detect(image)
+        if not faces:
+            return None
+        return self.reconstructor.align(image, landmarks=self._nearest(faces, last).landmarks)
+
+    def _nearest(self, faces: list[DetectedFace], last: Tensor | None) -> DetectedFace:
+        if last is None:
+            return faces[0]
+        middle = torch.tensor([self.reconstructor.image_size / 2] * 2)
+
+        def away(face: DetectedFace) -> float:
+            centre = face.landmarks.mean(0) @ last[:, :2].T + last[:, 2]
+            return float((centre - middle).norm())
+
+        return min(faces, key=away)

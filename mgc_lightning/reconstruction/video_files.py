@@ -1,0 +1,49 @@
+"""Writing videos."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files import atomic_path
+from mgc_lightning.visualise import Picture
+
+CODEC = "mp4v"
+"""MPEG-4, which every build of OpenCV writes; players know it, browsers may not."""
+
+
+@contextlib.contextmanager
+def write_video(path: Path, width: int, height: int, rate: float) -> Iterator[Callable[[Picture], None]]:
+    """Give a function that adds frames to an MP4; the file appears when all are written.
+
+    Args:
+        path: the file.
+        width: of the frames in px, even.
+        height: likewise.
+        rate: frames a second.
+
+    Raises:
+        MGCError: if OpenCV cannot write it.
+    """
+    import cv2
+
+    with atomic_path(path) as temporary:
+        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*CODEC), rate, (width, height))  # type: ignore[attr-defined]
+        if not writer.isOpened():
+            raise MGCError(f"{path}: OpenCV cannot write MP4 videos of {width} x {height} px here")
+
+        def add(picture: Picture) -> None:
+            if picture.shape != (height, width, 3):
+                raise MGCError(f"{path}: expected frames ({height}, {width}, 3), got {picture.shape}")
+            writer.write(np.ascontiguousarray(picture[..., ::-1]))
+
+        try:
+            yield add
+        finally:
+            writer.release()
+        if temporary.stat().st_size == 0:
+            raise MGCError(f"{path}: nothing could be written (is the disk full?)")

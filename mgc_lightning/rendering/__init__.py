@@ -1,0 +1,1 @@
+"""Lighting, rasterizers and the face renderer."""

@@ -1,0 +1,117 @@
+"""The tensors that travel between the parts, with names (way of the data: triplet, mesh, rendered face)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass
+class TripletTruth:
+    """Hold what only a synthetic or scanned data set knows; for evaluation, never for training losses.
+
+    Attributes:
+        verts_neutral: (B, V, N, 3) mm, model frame, identity alone.
+        verts_posed: (B, V, N, 3) mm, model frame, with expression.
+        T_cam_model: (B, V, 4, 4) pose.
+        depth: (B, V, 1, H, W) camera z in mm, 0 in the background.
+    """
+
+    verts_neutral: Float[Tensor, "B V N 3"]
+    verts_posed: Float[Tensor, "B V N 3"]
+    T_cam_model: Float[Tensor, "B V 4 4"]
+    depth: Float[Tensor, "B V 1 H W"]
+
+
+@dataclass
+class FaceTriplet:
+    """Hold a batch of multi-view samples; view 0 is the target, the others are sources. V may be 1.
+
+    Attributes:
+        images: (B, V, 3, H, W) RGB in [0, 1].
+        landmarks: (B, V, 68, 2) px, iBUG order, pixel centres at +.5.
+        skin: (B, V, 1, H, W) skin probability in [0, 1].
+        link: (B,) int: 0 the views share only the identity, 1 pixel and depth consistency hold, 2 epipolar too.
+        K: (B, V, 3, 3) intrinsics in px.
+        sample_id: B names.
+        truth: ground truth, where there is any.
+    """
+
+    images: Float[Tensor, "B V 3 H W"]
+    landmarks: Float[Tensor, "B V 68 2"]
+    skin: Float[Tensor, "B V 1 H W"]
+    link: Int[Tensor, " B"]
+    K: Float[Tensor, "B V 3 3"]
+    sample_id: list[str] = field(default_factory=list)
+    truth: TripletTruth | None = None
+
+
+@dataclass
+class AlignedPhotos:
+    """Hold a batch of photographs of a benchmark: no landmarks, no other views.
+
+    Attributes:
+        images: (B, 3, H, W) aligned crops, RGB in [0, 1].
+        index: (B,) places in the benchmark's list.
+        names: B names.
+    """
+
+    images: Float[Tensor, "B 3 H W"]
+    index: Int[Tensor, " B"]
+    names: list[str] = field(default_factory=list)
+
+
+@dataclass
+class FaceMesh:
+    """Hold posed-expression, un-rotated faces in the model frame, any batch shape `...`.
+
+    Attributes:
+        verts: (..., N, 3) mm, model frame.
+        faces: (F, 3) vertex indices, outward by the right-hand rule.
+        normals: (..., N, 3) unit vertex normals, model frame.
+        albedo: (..., N, 3) display-space RGB in [0, 1].
+    """
+
+    verts: Float[Tensor, "*batch N 3"]
+    faces: Int[Tensor, "F 3"]
+    normals: Float[Tensor, "*batch N 3"]
+    albedo: Float[Tensor, "*batch N 3"]
+
+
+@dataclass
+class Fragments:
+    """Hold what a rasterizer found, once a view; image, mask, depth and covisibility all come from it.
+
+    Attributes:
+        pix_to_face: (B, H, W) index into `faces` of the nearest triangle, -1 in the background.
+        bary: (B, H, W, 3) perspective-correct barycentric coordinates, differentiable; 0 in the background.
+        faces: (F, 3) the triangles that were rasterized.
+    """
+
+    pix_to_face: Int[Tensor, "B H W"]
+    bary: Float[Tensor, "B H W 3"]
+    faces: Int[Tensor, "F 3"]
+
+    @property
+    def mask(self) -> Bool[Tensor, "B H W"]:
+        """Covered pixels."""
+        return self.pix_to_face >= 0
+
+
+@dataclass
+class RenderedFace:
+    """Hold a rendered batch.
+
+    Attributes:
+        image: (B, 3, H, W) lit colours, 0 in the background, not clipped above.
+        mask: (B, 1, H, W) 1 where a triangle covers the pixel centre.
+        depth: (B, 1, H, W) camera z in mm, 0 in the background.
+        fragments: the visibility that they came from.
+    """
+
+    image: Float[Tensor, "B 3 H W"]
+    mask: Float[Tensor, "B 1 H W"]
+    depth: Float[Tensor, "B 1 H W"]
+    fragments: Fragments

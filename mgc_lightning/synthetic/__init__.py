@@ -1,0 +1,1 @@
+"""Procedural synthetic faces: latents, skin, light, backgrounds, occluders, camera noise."""

@@ -1,0 +1,173 @@
+"""Latents in, triplets of pictures out: everything between is rendered on the latents' device."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics, project
+from mgc_lightning.geometry.mesh import vertex_normals
+from mgc_lightning.geometry.pose import transform_points
+from mgc_lightning.preprocessing.crop import five_points
+from mgc_lightning.rendering.renderer import FaceRenderer
+from mgc_lightning.structures import FaceMesh, FaceTriplet, TripletTruth
+from mgc_lightning.synthetic.anchors import face_anchors
+from mgc_lightning.synthetic.backgrounds import render_background
+from mgc_lightning.synthetic.camera_noise import CameraNoise
+from mgc_lightning.synthetic.complexion import Complexion, make_complexion
+from mgc_lightning.synthetic.latents import Latents
+from mgc_lightning.synthetic.poses import aligned_pose, head_rotation, misaligned_template
+from mgc_lightning.synthetic.shapes import paint, place_shapes
+
+_NOT_SKIN = {"scalp": 0.0, "mouth_interior": 0.0, "teeth": 0.0, "eyeball_r": 0.0, "eyeball_l": 0.0,
+             "brow_r": 0.3, "brow_l": 0.3}  # fmt: skip
+_NOT_DRAWN = ("teeth",)
+"""The embedded model's teeth are strips that look like blobs in an open mouth."""
+
+
+class TripletGenerator(nn.Module):
+    """Render synthetic triplets.
+
+    Args:
+        face_model: shapes, landmarks, triangles; its level is that of the ground truth.
+        image_size: side of the images in px.
+        focal: focal length in px at 224 px; the distance follows, so that faces keep their size.
+        rasterizer: `auto`, or a backend's name.
+        complexion: vertex colours from latents; the face model's own if None.
+    """
+
+    complexion: Complexion
+    faces: Tensor
+    face_skin: Tensor
+    K: Float[Tensor, "3 3"]
+
+    def __init__(
+        self,
+        face_model: FaceModel,
+        image_size: int = 224,
+        focal: float = DEFAULT_FOCAL,
+        rasterizer: str = "auto",
+        complexion: Complexion | None = None,
+    ) -> None:
+        super().__init__()
+        self.face_model = face_model
+        self.complexion = complexion or make_complexion(face_model)
+        self.renderer = FaceRenderer(rasterizer)
+        self.camera = CameraNoise()
+        self.image_size = image_size
+        self.distance = float(face_model.main_pose[5]) * focal / DEFAULT_FOCAL
+        drop = [name for name in _NOT_DRAWN if name in face_model.region_names]
+        self.register_buffer("faces", face_model.faces_without(*drop).clone(), persistent=False)
+        of_faces = skin_probability(face_model)[self.faces].mean(1)
+        self.register_buffer("face_skin", torch.cat([of_faces, of_faces.new_zeros(1)]), persistent=False)
+        self.register_buffer("K", intrinsics(image_size, focal), persistent=False)
+
+    @torch.no_grad()
+    def forward(self, latents: Latents, sample_id: list[str] | None = None) -> FaceTriplet:
+        """Render a batch.
+
+        Args:
+            latents: (B, V, ...) as `LatentSampler` draws them, stacked, on the device of this module.
+            sample_id: B names.
+        """
+        B, V = latents["yaw"].shape
+        flat = {name: latent.flatten(0, 1) for name, latent in latents.items() if name != "link"}
+        mesh, neutral = self._faces(latents, flat)
+        points = self.face_model.landmarks68(mesh.verts)
+        T_cam_model = aligned_pose(
+            head_rotation(flat["yaw"], flat["pitch"]),
+            five_points(points),
+            misaligned_template(flat["misalignment"], self.image_size),
+            self.K,
+            self.distance,
+        )
+        landmarks = project(transform_points(T_cam_model, points), self.K)
+        images, skin, depth = self._pictures(flat, mesh, T_cam_model, landmarks)
+        if "landmark_noise" in flat:
+            landmarks = landmarks + flat["landmark_noise"] * (self.image_size / 224)
+
+        def by_view(tensor: Tensor) -> Tensor:
+            return tensor.unflatten(0, (B, V))
+
+        return FaceTriplet(
+            images=by_view(images),
+            landmarks=by_view(landmarks),
+            skin=by_view(skin),
+            link=latents["link"],
+            K=self.K.expand(B, V, 3, 3),
+            sample_id=list(sample_id or []),
+            truth=TripletTruth(
+                verts_neutral=by_view(neutral),
+                verts_posed=by_view(mesh.verts),
+                T_cam_model=by_view(T_cam_model),
+                depth=by_view(depth),
+            ),
+        )
+
+    def _faces(self, latents: Latents, flat: Latents) -> tuple[FaceMesh, Tensor]:
+        """Give the faces of all views, and their neutral vertices; what several views share is computed once."""
+        persons, person = first_occurrences(latents["person"])
+        moments, moment = first_occurrences(latents["moment"])
+        neutral = self.face_model.shape(flat["identity"][persons])[person]
+        albedo = self.complexion(flat["complexion"][persons])[person]
+        offset = flat["expression"][moments] @ self.face_model.expression_basis.flatten(1)
+        verts = neutral[moments] + offset.unflatten(-1, (-1, 3))
+        normals = vertex_normals(verts, self.face_model.faces)
+        return FaceMesh(verts[moment], self.face_model.faces, normals[moment], albedo), neutral
+
+    def _pictures(
+        self, flat: Latents, mesh: FaceMesh, T_cam_model: Tensor, landmarks: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        rendered = self.renderer(mesh, T_cam_model, self.K, flat["light"], self.image_size, faces=self.faces)
+        anchors = face_anchors(landmarks, self.image_size)
+        background = render_background(flat["ramp"], flat["grids"], flat["shapes"], anchors, self.image_size)
+        images = torch.lerp(background, rendered.image.clamp(0, 1), soften(rendered.mask))
+        # The background's -1 reads the table's last entry, which is 0.
+        skin = self.face_skin[rendered.fragments.pix_to_face][:, None]
+        images, skin = self._occlude(images, skin, place_shapes(flat["occluder"], anchors))
+        return self.camera(images, flat["camera"]), skin, rendered.depth
+
+    def _occlude(self, images: Tensor, skin: Tensor, shapes: Tensor) -> tuple[Tensor, Tensor]:
+        index = (shapes[..., 11] > 0).any(1).nonzero().squeeze(1)
+        if len(index) == 0:
+            return images, skin
+        painted, covered = paint(images[index], shapes[index])
+        return images.index_copy(0, index, painted), skin.index_copy(0, index, skin[index] * (1 - covered))
+
+
+def first_occurrences(first: Int[Tensor, "B V"]) -> tuple[Int[Tensor, " U"], Int[Tensor, " B*V"]]:
+    """Number the distinct things that views show.
+
+    Args:
+        first: (B, V) for each view the first view of its sample that shows the same.
+
+    Returns:
+        the flat views (U,) that show something for the first time, and for every flat view its place among them.
+
+    Example:
+        >>> first_occurrences(torch.tensor([[0, 0, 0], [0, 1, 0]]))
+        (tensor([0, 3, 4]), tensor([0, 0, 0, 1, 2, 1]))
+    """
+    count, views = first.shape
+    flat = (first + views * torch.arange(count, device=first.device)[:, None]).flatten()
+    new = flat == torch.arange(len(flat), device=first.device)
+    return new.nonzero().squeeze(1), (new.cumsum(0) - 1)[flat]
+
+
+def skin_probability(face_model: FaceModel) -> Float[Tensor, " N"]:
+    """Give each vertex its probability of being skin, from the face model's regions."""
+    if not set(_NOT_SKIN) & set(face_model.region_names):
+        return face_model.region("face_render").float()
+    skin = torch.ones(face_model.num_verts, device=face_model.mean.device)
+    for name, probability in _NOT_SKIN.items():
+        if name in face_model.region_names:
+            skin[face_model.region(name)] = probability
+    return skin
+
+
+def soften(mask: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 1 H W"]:
+    """Make the outermost pixels of a mask partly transparent, as a sensor sees an edge."""
+    return mask * F.avg_pool2d(mask, 3, stride=1, padding=1, count_include_pad=False)

@@ -1,0 +1,109 @@
+"""Plausible light: ambient plus a few directional lights, as second-order harmonics of the head frame."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+# Constants of the harmonics' order and signs in `rendering.lighting.sh_basis`.
+_CONSTANT = math.sqrt(math.pi) / 2
+_LINEAR = math.sqrt(math.pi)
+_QUADRATIC = math.sqrt(15 * math.pi / 8)
+_EXPOSURE = math.log(0.55), math.log(0.95)
+
+
+def ambient_harmonics() -> np.ndarray:
+    """Give the nine coefficients whose shade is 1 everywhere."""
+    return np.array([1 / _CONSTANT, 0, 0, 0, 0, 0, 0, 0, 0])
+
+
+def directional_harmonics(direction: np.ndarray) -> np.ndarray:
+    """Expand the clamped cosine max(0, n.d) of a distant light to second order.
+
+    max(0, c) ~ 1/4 + c/2 + 15/32 (c^2 - 1/3) with c = n.d (Ramamoorthi & Hanrahan 2001).
+
+    Args:
+        direction: (3,) unit vector from the face to the light, head frame.
+
+    Returns:
+        (9,) in the order of `sh_basis`.
+    """
+    x, y, z = direction
+    quadratic = 15 / 32 / _QUADRATIC
+    return np.array(
+        [
+            0.25 / _CONSTANT,
+            -0.5 * y / _LINEAR,
+            0.5 * z / _LINEAR,
+            -0.5 * x / _LINEAR,
+            2 * quadratic * x * y,
+            -2 * quadratic * y * z,
+            quadratic * (3 * z * z - 1) / math.sqrt(3),
+            -2 * quadratic * x * z,
+            quadratic * (x * x - y * y),
+        ]
+    )
+
+
+def harmonics(normals: np.ndarray) -> np.ndarray:
+    """Evaluate the nine harmonics at unit normals (N, 3): (N, 9). The numpy twin of `rendering.lighting.sh_basis`."""
+    x, y, z = normals.T
+    return np.stack(
+        [
+            np.full_like(x, _CONSTANT),
+            -_LINEAR * y,
+            _LINEAR * z,
+            -_LINEAR * x,
+            _QUADRATIC * x * y,
+            -_QUADRATIC * y * z,
+            _QUADRATIC * (3 * z * z - 1) / (2 * math.sqrt(3)),
+            -_QUADRATIC * x * z,
+            _QUADRATIC * (x * x - y * y) / 2,
+        ],
+        axis=-1,
+    )
+
+
+def _face_normals() -> np.ndarray:
+    """Give normals of the front of a face."""
+    normals = np.array([(x, y, 1.0) for x in (-1.6, -0.8, 0.0, 0.8, 1.6) for y in (-0.9, -0.3, 0.3, 0.9)])
+    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+
+_FACE_BASIS = harmonics(_face_normals())
+_AMBIENT = ambient_harmonics()
+
+
+def draw_light(rng: np.random.Generator) -> np.ndarray:
+    """Draw (27,) coefficients: ambient, a key light and a weaker one, mildly coloured, exposed for skin.
+
+    The mean shade over the front of a face lies between .55 and .95, and no normal of it is darker than .08.
+    """
+    warmth = rng.normal(0, 0.06, 3)
+    tints = 1 + warmth[:, None] * np.array([1.0, 0.1, -1.0]) + rng.normal(0, 0.015, (3, 3))
+    key = _direction(rng, spread=75.0)
+    fill = _direction(rng, spread=110.0)
+    contrast = rng.beta(1.6, 1.6)
+    light = (
+        np.outer(tints[0], _AMBIENT) * (1 - 0.85 * contrast)
+        + np.outer(tints[1], directional_harmonics(key)) * 1.5 * contrast
+        + np.outer(tints[2], directional_harmonics(fill)) * rng.uniform(0, 0.7) * contrast
+    )
+    exposure = np.exp(rng.uniform(*_EXPOSURE))
+    light = light * (exposure / (_FACE_BASIS @ light.T).mean())
+    darkest = (_FACE_BASIS @ light.T).min()
+    if darkest < 0.08:
+        # Mixing ambient in at constant exposure lifts the darkest normal to the floor.
+        share = (0.08 - darkest) / (exposure - darkest)
+        light = (1 - share) * light + share * exposure * _AMBIENT
+    return light.ravel()
+
+
+def _direction(rng: np.random.Generator, spread: float) -> np.ndarray:
+    """Draw a direction before the face: azimuth up to `spread` degrees, rather from above."""
+    azimuth = math.radians(rng.uniform(-spread, spread))
+    elevation = math.radians(np.clip(rng.normal(20, 25), -35, 75))
+    return np.array(
+        [math.sin(azimuth) * math.cos(elevation), math.sin(elevation), math.cos(azimuth) * math.cos(elevation)]
+    )

@@ -1,0 +1,1 @@
+"""Triplets of real photographs: how they are formed, stored, read and disturbed."""

@@ -1,0 +1,101 @@
+"""Samples as a torch dataset of tensors, collated into triplets."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics
+from mgc_lightning.structures import FaceTriplet
+from mgc_lightning.synthetic.streams import stream
+from mgc_lightning.triplets.augmentation import AugmentationSettings, draw_augmentation
+from mgc_lightning.triplets.order import WindowShuffle
+from mgc_lightning.triplets.samples import Sample
+
+SURE_SKIN = 0.5
+"""Skin more probable than this counts fully (MGCNet)."""
+
+
+class SampleReader(Protocol):
+    """Give samples by shard and number; `counts` says how many each shard has."""
+
+    counts: list[int]
+
+    def read(self, shard: int, number: int) -> Sample:
+        """Read a sample."""
+        ...
+
+
+class TripletDataset(Dataset[dict[str, Any]]):
+    """Give samples by their place in an endless stream of shuffled passes, or in order for evaluation.
+
+    Args:
+        reader: of the samples.
+        image_size: side in px; crops of another size are resampled.
+        focal: px at 224 px.
+        order: of training; in the order of the shards if not given.
+        augmentation: numbers are drawn for it, by place.
+        seed: of the augmentation.
+    """
+
+    def __init__(
+        self,
+        reader: SampleReader,
+        image_size: int,
+        focal: float = DEFAULT_FOCAL,
+        order: WindowShuffle | None = None,
+        augmentation: AugmentationSettings | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.reader, self.image_size, self.seed = reader, image_size, seed
+        self.K = intrinsics(image_size, focal)
+        self.order, self.augmentation = order, augmentation
+        self._starts = torch.tensor([0, *reader.counts]).cumsum(0)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        """Read the sample at a place of the stream."""
+        shard, number = self.order(place) if self.order is not None else self._in_order(place)
+        sample = self.reader.read(shard, number)
+        item: dict[str, Any] = {
+            "images": _resize(sample.images, self.image_size),
+            "skin": _resize(sample.skin, self.image_size),
+            "landmarks": sample.landmarks * (self.image_size / sample.images.shape[-1]),
+            "link": torch.tensor(sample.link),
+            "K": self.K.expand(len(sample.images), 3, 3).clone(),
+            "sample_id": sample.name,
+        }
+        if self.augmentation is not None:
+            rng = stream(self.seed, "train", place, "augmentation")
+            item["augmentation"] = draw_augmentation(rng, self.augmentation, len(sample.images), sample.link > 0)
+        return item
+
+    def _in_order(self, place: int) -> tuple[int, int]:
+        shard = int(torch.searchsorted(self._starts, place, right=True)) - 1
+        return shard, place - int(self._starts[shard])
+
+
+def _resize(images: Tensor, size: int) -> Tensor:
+    if images.shape[-1] == size:
+        return images
+    resized = F.interpolate(images.float(), size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return resized.round().clamp(0, 255).to(torch.uint8)
+
+
+def to_triplet(batch: dict[str, Any]) -> FaceTriplet:
+    """Turn a collated batch into triplets, on its device: bytes to [0, 1], sure skin to 1."""
+    skin = batch["skin"].float() / 255
+    return FaceTriplet(
+        images=batch["images"].float() / 255,
+        landmarks=batch["landmarks"],
+        skin=torch.where(skin > SURE_SKIN, torch.ones_like(skin), skin),
+        link=batch["link"],
+        K=batch["K"],
+        sample_id=list(batch["sample_id"]),
+    )

@@ -1,0 +1,109 @@
+"""One sample as files: three crops, three skin masks, and a JSON with the rest."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+
+FORMAT = 1
+"""Version of the layout of a sample."""
+
+
+@dataclass
+class ViewFiles:
+    """Hold one view, encoded.
+
+    Attributes:
+        image: JPEG of the crop.
+        skin: grey JPEG of the skin probability.
+        facts: name, landmarks (68 x 2 px), yaw, capture, crop_from_image, ...
+    """
+
+    image: bytes
+    skin: bytes
+    facts: dict[str, Any]
+
+
+@dataclass
+class Sample:
+    """Hold one decoded sample.
+
+    Attributes:
+        images: (V, 3, S, S) RGB, target first.
+        skin: (V, 1, S, S) probability of skin.
+        landmarks: (V, 68, 2) px.
+        link: 0, 1 or 2.
+        name: of the sample.
+        facts: of the sample and its views.
+    """
+
+    images: UInt8[Tensor, "V 3 S S"]
+    skin: UInt8[Tensor, "V 1 S S"]
+    landmarks: Float[Tensor, "V 68 2"]
+    link: int
+    name: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def encode_jpeg(image: Float[Tensor, "C S S"], quality: int) -> bytes:
+    """Encode an image in [0, 1], colours at full resolution."""
+    array = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    stream = io.BytesIO()
+    Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(
+        stream, format="JPEG", quality=quality, subsampling=0
+    )
+    return stream.getvalue()
+
+
+def decode_jpeg(data: bytes, mode: str = "RGB") -> UInt8[Tensor, "C H W"]:
+    """Decode an image of mode RGB or L."""
+    with Image.open(io.BytesIO(data)) as image:
+        array = np.array(image.convert(mode))
+    return torch.from_numpy(array[None] if mode == "L" else np.ascontiguousarray(array.transpose(2, 0, 1)))
+
+
+def sample_files(views: list[ViewFiles], link: int, key: str) -> dict[str, Any]:
+    """Give the files of a sample by their endings, as webdataset writes them."""
+    files: dict[str, Any] = {"__key__": key}
+    for place, view in enumerate(views):
+        files[f"{place}.jpg"] = view.image
+        files[f"{place}.skin.jpg"] = view.skin
+    facts = {"format": FORMAT, "link": link, "views": [view.facts for view in views]}
+    files["json"] = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    return files
+
+
+def decode_sample(files: Mapping[str, Any]) -> Sample:
+    """Decode the files of a sample.
+
+    Raises:
+        MGCError: if a file is missing or damaged, or of a later format.
+    """
+    key = str(files.get("__key__", "?"))
+    try:
+        facts = json.loads(files["json"])
+        if facts["format"] > FORMAT:
+            raise MGCError(f"Sample {key} has format {facts['format']}, newer than this program's {FORMAT}: update it")
+        views = range(len(facts["views"]))
+        landmarks = np.array([view["landmarks"] for view in facts["views"]], dtype=np.float32)
+        return Sample(
+            torch.stack([decode_jpeg(files[f"{v}.jpg"]) for v in views]),
+            torch.stack([decode_jpeg(files[f"{v}.skin.jpg"], "L") for v in views]),
+            torch.from_numpy(landmarks.reshape(len(landmarks), 68, 2)),
+            int(facts["link"]),
+            key,
+            facts,
+        )
+    except (KeyError, ValueError, OSError, TypeError) as error:
+        raise MGCError(f"Sample {key} is damaged ({type(error).__name__}: {error}); prepare the set again") from error

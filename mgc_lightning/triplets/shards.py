@@ -1,0 +1,179 @@
+"""Shards of samples: tar files as webdataset writes and reads them, with a manifest; local or in object storage.
+
+A set is a folder or a URL that fsspec knows (`s3://bucket/set`): `manifest.json` and `train-000000.tar`, ... Any
+program that reads webdataset's layout can stream it; here a sample is found by shard and number, so that runs resume
+exactly. Nothing is held in memory but the offsets of the shards in use.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import hashlib
+import io
+import itertools
+import json
+import os
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import webdataset
+from webdataset.tariterators import group_by_keys, tar_file_iterator
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files import atomic_path
+from mgc_lightning.paths import cache_folder
+from mgc_lightning.triplets.samples import Sample, decode_sample
+
+MANIFEST = "manifest.json"
+MANIFEST_FORMAT = 1
+OPEN_SHARDS = 32
+"""Shards whose offsets are kept in memory."""
+
+
+def write_shard(path: Path, samples: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Write a shard, whole or not at all; the same samples give the same bytes.
+
+    Returns:
+        its entry in the manifest: name, samples, bytes, sha256.
+    """
+    count = 0
+    with atomic_path(path) as temporary:
+        with webdataset.TarWriter(str(temporary), encoder=False, user="mgc", group="mgc", mode=0o644, mtime=0) as tar:
+            for files in samples:
+                tar.write(files)
+                count += 1
+        entry = {"name": path.name, "samples": count, "bytes": temporary.stat().st_size, "sha256": sha256(temporary)}
+    return entry
+
+
+def sha256(path: Path) -> str:
+    """Hash a file."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class ShardSet:
+    """Read the samples of one split of a set.
+
+    Args:
+        place: folder or URL.
+        split: `train` or `val`.
+        cache: folder for shards of a remote set; the user's cache if not given.
+        cache_gb: the oldest cached shards are removed beyond this size.
+
+    Attributes:
+        manifest: the set's.
+        counts: samples of each shard.
+
+    Raises:
+        MGCError: if there is no set, or it is not finished, or has no such split.
+    """
+
+    def __init__(self, place: str | Path, split: str, cache: Path | None = None, cache_gb: float = 50.0) -> None:
+        self.place, self.split = str(place).rstrip("/"), split
+        self.local = "://" not in self.place
+        self.manifest = read_manifest(self.place)
+        self.shards: list[dict[str, Any]] = self.manifest["splits"].get(split, [])
+        self.counts = [int(shard["samples"]) for shard in self.shards]
+        self._ends = list(itertools.accumulate(self.counts))
+        name = hashlib.sha256(self.place.encode()).hexdigest()[:16]
+        self.cache = (cache or cache_folder() / "shards") / name
+        self.cache_bytes = cache_gb * 1e9
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read a sample by its number in the split.
+
+        Raises:
+            MGCError: if its shard is missing or damaged.
+        """
+        shard = bisect.bisect_right(self._ends, index)
+        return self.read(shard, index - (self._ends[shard - 1] if shard else 0))
+
+    def read(self, shard: int, number: int) -> Sample:
+        """Read a sample by shard and number."""
+        path = self._fetch(shard)
+        try:
+            offsets = _offsets(str(path), path.stat().st_size)
+            with open(path, "rb") as stream:
+                stream.seek(int(offsets[number]))
+                data = stream.read(int(offsets[number + 1] - offsets[number]))
+            members = tar_file_iterator(io.BytesIO(data))
+            files = next(group_by_keys({**member, "__url__": str(path)} for member in members))
+        except (OSError, IndexError, StopIteration, tarfile.TarError, ValueError) as error:
+            raise MGCError(f"{path}: sample {number} cannot be read ({type(error).__name__}: {error})") from error
+        return decode_sample(files)
+
+    def _fetch(self, shard: int) -> Path:
+        name = self.shards[shard]["name"]
+        if self.local:
+            return Path(self.place) / name
+        path = self.cache / name
+        if not path.is_file():
+            self._download(f"{self.place}/{name}", path, self.shards[shard]["sha256"])
+        return path
+
+    def _download(self, url: str, path: Path, digest: str) -> None:
+        try:
+            with atomic_path(path) as temporary:
+                with fsspec.open(url, "rb") as source, open(temporary, "wb") as target:
+                    while block := source.read(1 << 22):
+                        target.write(block)
+                if sha256(temporary) != digest:
+                    raise MGCError(f"{url}: its content is not what the manifest says; copy the set again")
+        except (OSError, ImportError) as error:
+            raise MGCError(f"{url}: could not be fetched ({error})") from error
+        kept = sorted(self.cache.glob("*.tar"), key=lambda file: file.stat().st_mtime, reverse=True)
+        total = 0
+        for file in kept:
+            total += file.stat().st_size
+            if total > self.cache_bytes and file != path:
+                file.unlink(missing_ok=True)
+
+
+def read_manifest(place: str) -> dict[str, Any]:
+    """Read the manifest of a set.
+
+    Raises:
+        MGCError: if it is missing, damaged, or of a later format.
+    """
+    url = f"{place}/{MANIFEST}" if "://" in place else os.path.join(place, MANIFEST)
+    try:
+        with fsspec.open(url, "rb") as stream:
+            manifest = json.loads(stream.read())
+        newer = manifest["format"] > MANIFEST_FORMAT
+        manifest["splits"]["train"]
+    except (OSError, ImportError) as error:
+        raise MGCError(
+            f"{place}: no finished set of triplets here ({error}). `mgc prepare SOURCE --output DIR` makes one; run "
+            "it again if it was interrupted"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise MGCError(f"{url}: damaged ({type(error).__name__}: {error})") from error
+    if newer:
+        raise MGCError(f"{url}: written by a later version of this program ({manifest.get('program')}); update it")
+    return manifest
+
+
+@functools.lru_cache(maxsize=OPEN_SHARDS)
+def _offsets(path: str, size: int) -> np.ndarray:
+    """Find where samples begin in a shard: (samples + 1,) bytes."""
+    starts: list[int] = []
+    last = None
+    end = 0
+    with tarfile.open(path) as tar:
+        for member in tar:
+            key = member.name.split(".", 1)[0]
+            if key != last:
+                starts.append(member.offset)
+                last = key
+            end = member.offset_data + -(-member.size // 512) * 512
+            tar.members = []  # type: ignore[attr-defined]
+    return np.array([*starts, end], dtype=np.int64)

@@ -1,0 +1,98 @@
+"""`REALYBenchmark` and `REALYDataModule`: what is logged and written, when, and over two processes."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from quick import images, module, trainer
+
+from callbacks import REALYBenchmark
+from datamodules import REALYDataModule
+from mgc_lightning.commands import benchmark_realy
+from mgc_lightning.errors import MGCError
+from mgc_lightning.mesh_files import read_mesh, write_mesh
+
+
+def test_fit_logs_monitors_and_writes(realy_set, tmp_path):
+    benchmark = REALYBenchmark(realy_set, every=2, subset=2, pictures=1)
+    best = ModelCheckpoint(monitor="realy/all", filename="{epoch}")
+    run = trainer(tmp_path, benchmark, best, logger=CSVLogger(tmp_path), max_epochs=2, num_sanity_val_steps=1)
+    run.fit(module(), images(), images())
+    assert [prediction.name for prediction in benchmark.scores.predictions] == ["1", "3"]
+    assert best.best_model_path
+    assert {"realy/nose", "realy/mouth/std", "realy/cheek/median", "realy/seconds"} <= set(run.callback_metrics)
+    folder = next(tmp_path.glob("lightning_logs/*/realy"))
+    scores = json.loads((folder / "scores.json").read_text())
+    assert scores["all"] == pytest.approx(float(run.callback_metrics["realy/all"]), abs=1e-5)
+    assert (folder / "1.png").is_file()
+    assert not (folder / "3.png").exists()
+    for name in ("best", "worst"):
+        assert read_mesh(folder / f"{name}.glb").colors is not None
+
+
+def test_test_equals_the_command(realy_set, tmp_path, capsys):
+    benchmark, network = REALYBenchmark(pictures=0), module()
+    data = REALYDataModule(realy_set, batch_size=2)
+    results = trainer(tmp_path, benchmark).test(network, datamodule=data, verbose=False)
+    assert "MGCNet (published)" in capsys.readouterr().out
+    assert data.photos.image_size == 32
+    network.eval()
+    for index, name in enumerate(data.names):
+        with torch.no_grad():
+            verts = network.network(data.photos[index].images)[1]
+        write_mesh(tmp_path / "meshes" / f"{name}.obj", verts[0], network.network.face_model.faces)
+    parser = argparse.ArgumentParser()
+    benchmark_realy.configure(parser)
+    output = tmp_path / "command.json"
+    options = ["--dataset", realy_set, "--predictions", tmp_path / "meshes", "--topology", "makehuman"]
+    benchmark_realy.run(parser.parse_args([*map(str, options), "--output", str(output), "--view", "frontal"]))
+    command = json.loads(output.read_text())
+    assert results[0]["realy/all"] == pytest.approx(command["all"], abs=1e-3)
+    for region, statistics in command["regions"].items():
+        assert results[0][f"realy/{region}"] == pytest.approx(statistics["mean"], abs=1e-3)
+
+
+def test_wandb_gets_table_and_meshes(realy_set, tmp_path):
+    logger = WandbLogger(project="test", save_dir=tmp_path)
+    benchmark = REALYBenchmark(realy_set, view="side", subset=1)
+    trainer(tmp_path, benchmark, logger=logger).test(module(), images(), verbose=False)
+    media = {path.parent.name + "/" + path.name.split("_")[0] for path in tmp_path.rglob("files/media/*/realy/*")}
+    assert {"realy/images", "realy/best", "realy/worst"} <= media
+    logger.experiment.finish()
+
+
+def test_two_processes_agree_with_one(realy_set, tmp_path):
+    alone, both = REALYBenchmark(realy_set, pictures=0), REALYBenchmark(realy_set, pictures=0)
+    trainer(tmp_path / "one", alone).test(module(), images(), verbose=False)
+    trainer(tmp_path / "two", both, devices=2, strategy="ddp_spawn").test(module(), images(), verbose=False)
+    scores = json.loads((tmp_path / "two/realy/scores.json").read_text())
+    assert [subject["name"] for subject in scores["subjects"]] == ["1", "2", "3"]
+    assert scores["all"] == pytest.approx(alone.scores.all, abs=1e-4)
+
+
+def test_what_is_missing_stops_before_training(realy_set, tmp_path):
+    with pytest.raises(MGCError, match="expected frontal images"):
+        trainer(tmp_path, REALYBenchmark(tmp_path / "none"), max_epochs=1).fit(module(), images(), images())
+    with pytest.raises(MGCError, match="REALY itself comes without"):
+        REALYDataModule(realy_set, landmarks=tmp_path / "none")
+    with pytest.raises(MGCError, match="one of"):
+        REALYDataModule(realy_set, view="top")
+    own = Path(shutil.copytree(realy_set, tmp_path / "set"))
+    shutil.rmtree(own / "REALY_scan_region" / "2")
+    with pytest.raises(MGCError, match="no scan of its subject"):
+        REALYDataModule(own)
+
+
+def test_boxes_serve_instead_of_landmarks(realy_set, tmp_path):
+    places = tmp_path / "places"
+    places.mkdir()
+    for name in ("1", "2", "3"):
+        (places / f"{name}.txt").write_text("20 15 76 85\n")
+    crop = REALYDataModule(realy_set, landmarks=places, image_size=64).photos[0]
+    assert crop.images.shape == (1, 3, 64, 64)
+    assert crop.names == ["1"]

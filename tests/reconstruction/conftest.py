@@ -1,0 +1,29 @@
+"""Fixtures of tests of inference."""
+
+import pytest
+import torch
+from networks import make_network
+
+from mgc_lightning.export import export_network
+from mgc_lightning.predictors import Predictor
+from mgc_lightning.reconstructor import FaceReconstructor
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exports")
+    network = make_network()
+    export_network(network, folder)
+    state = {f"network.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"state_dict": state, "mgc_network_config": network.config}, folder / "best.ckpt")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reconstructor():
+    return FaceReconstructor(Predictor.from_network(make_network()))
+
+
+@pytest.fixture
+def photo():
+    return torch.rand(3, 30, 40).repeat_interleave(8, 1).repeat_interleave(8, 2)
