@@ -20,6 +20,7 @@ from mgc_lightning.metrics.realy.evaluate import SubjectErrors
 from mgc_lightning.metrics.realy.metric import REALYError
 from mgc_lightning.metrics.realy.regions import REGIONS
 from mgc_lightning.metrics.realy.scores import RealyScores
+from mgc_lightning.metrics.realy.submission import scored_verts
 from mgc_lightning.metrics.realy.table import print_scores
 from mgc_lightning.metrics.realy.topology import load_topology, topology_of
 from mgc_lightning.module import MGCModule
@@ -46,6 +47,7 @@ class REALYBenchmark(BenchmarkCallback):
         landmarks: folder of their landmarks or boxes, see `REALYDataModule`.
         view: `frontal` or `side`.
         topology: name or path of a topology with keypoints; that of the network's face model if not given.
+        neutral: leave the predicted expression away: REALY's subjects are neutral, but published scores include it.
         subset: this many images, evenly over the list; all if not given.
         every: validations from one run to the next, beginning with the first; 0 tests only.
         batch_size: photographs at a time.
@@ -68,6 +70,7 @@ class REALYBenchmark(BenchmarkCallback):
         landmarks: Path | None = None,
         view: str = "frontal",
         topology: str | None = None,
+        neutral: bool = False,
         subset: int | None = None,
         every: int = 1,
         batch_size: int = 16,
@@ -79,7 +82,7 @@ class REALYBenchmark(BenchmarkCallback):
             "batch_size": batch_size,
         }  # fmt: skip
         super().__init__(selection, every)
-        self.topology, self.jobs, self.pictures = topology, jobs, pictures
+        self.topology, self.neutral, self.jobs, self.pictures = topology, neutral, jobs, pictures
         self.scores = RealyScores([])
         self.artifacts: dict[str, Path] = {}
         self._metric: REALYError | None = None
@@ -105,7 +108,8 @@ class REALYBenchmark(BenchmarkCallback):
         """Predict and score photographs of this process; keep some to show."""
         assert self.data is not None
         assert self._metric is not None
-        verts = module.network(batch.images.to(module.device))[1]
+        coefficients = module.network.coefficients(batch.images.to(module.device))
+        verts = scored_verts(module.network.face_model, coefficients, self.neutral)
         self._metric.update(verts, [self.data.scan(int(index)) for index in batch.index], batch.index)
         latest = list(zip(batch.names, self._metric.latest, strict=True))
         self._shown |= dict(latest[: max(0, self.pictures - len(self._shown))])

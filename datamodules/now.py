@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import lightning as L
-import numpy as np
 from torch.utils.data import DataLoader
 
-from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
-from mgc_lightning.metrics.now.dataset import NoWDataset, NoWImage
-from mgc_lightning.metrics.now.photos import NoWPhotos, collate
+from mgc_lightning.metrics.now.dataset import NoWDataset
+from mgc_lightning.metrics.now.photos import NoWPhotos
+from mgc_lightning.metrics.photo_sets import collate, evenly
 from mgc_lightning.structures import AlignedPhotos
 
 
@@ -88,16 +87,3 @@ class NoWDataModule(L.LightningDataModule):
             num_workers=self.num_workers,
             collate_fn=collate,
         )
-
-
-def evenly(images: list[NoWImage], number: int | None) -> list[NoWImage]:
-    """Choose a number of images, evenly over the list.
-
-    Raises:
-        MGCError: if the number is not positive.
-    """
-    if number is None or number >= len(images):
-        return images
-    if number < 1:
-        raise MGCError(f"Expected subset to be at least 1, got {number}")
-    return [images[int(i)] for i in np.linspace(0, len(images) - 1, number).round()]

@@ -31,7 +31,10 @@ COMMANDS: dict[str, Any] = {
     "benchmark": {
         "now": "mgc_lightning.commands.benchmark_now",
         "realy": "mgc_lightning.commands.benchmark_realy",
-        "submit": {"now": "mgc_lightning.commands.benchmark_submit_now"},
+        "submit": {
+            "now": "mgc_lightning.commands.benchmark_submit_now",
+            "realy": "mgc_lightning.commands.benchmark_submit_realy",
+        },
     },
     "synthesize": {
         "now": "mgc_lightning.commands.synthesize_now",

@@ -26,18 +26,20 @@ def run(args: argparse.Namespace) -> int:
     """Predict, write, read back."""
     from rich.console import Console
     from rich.progress import track
+    from torch.utils.data import DataLoader
 
     from mgc_lightning.metrics.now.dataset import NoWDataset
-    from mgc_lightning.metrics.now.photos import NoWPhotos, batches
+    from mgc_lightning.metrics.now.photos import NoWPhotos
     from mgc_lightning.metrics.now.submission import validate_submission, write_submission
+    from mgc_lightning.metrics.photo_sets import collate
     from mgc_lightning.predictors import load_predictor
 
     predictor = load_predictor(args.checkpoint, device=args.device)
     dataset = NoWDataset(args.dataset, args.photos)
     images = dataset.images(args.split)
     photos = NoWPhotos(dataset, images, predictor.face_model, predictor.image_size, args.box_scale)
-    steps = track(list(batches(len(photos), args.batch_size)), "NoW", console=Console(stderr=True))
-    crops = (photos.batch(places) for places in steps)
+    loader = DataLoader(photos, args.batch_size, collate_fn=collate)
+    crops = track(loader, "NoW", console=Console(stderr=True))
     write_submission(predictor, crops, images, args.output, args.device, args.expression, suffix=f".{args.format}")
     validate_submission(args.output, images)
     expression = "with expression" if args.expression else "neutral"

@@ -1,21 +1,26 @@
 """`REALYBenchmark` and `REALYDataModule`: what is logged and written, when, and over two processes."""
 
-import argparse
 import json
 import shutil
 from pathlib import Path
 
 import pytest
-import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from quick import images, module, trainer
 
 from callbacks import REALYBenchmark
 from datamodules import REALYDataModule
-from mgc_lightning.commands import benchmark_realy
+from mgc_lightning.cli import main
 from mgc_lightning.errors import MGCError
-from mgc_lightning.mesh_files import read_mesh, write_mesh
+from mgc_lightning.mesh_files import read_mesh
+from mgc_lightning.network_files import save_network
+
+
+def mgc(*arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    assert not stopped.value.code
 
 
 def test_fit_logs_monitors_and_writes(realy_set, tmp_path):
@@ -35,22 +40,21 @@ def test_fit_logs_monitors_and_writes(realy_set, tmp_path):
         assert read_mesh(folder / f"{name}.glb").colors is not None
 
 
-def test_test_equals_the_command(realy_set, tmp_path, capsys):
-    benchmark, network = REALYBenchmark(pictures=0), module()
+@pytest.mark.parametrize("neutral", [False, True])
+def test_test_equals_the_command(realy_set, tmp_path, capsys, neutral):
+    benchmark, network = REALYBenchmark(pictures=0, neutral=neutral), module()
     data = REALYDataModule(realy_set, batch_size=2)
     results = trainer(tmp_path, benchmark).test(network, datamodule=data, verbose=False)
     assert "MGCNet (published)" in capsys.readouterr().out
     assert data.photos.image_size == 32
-    network.eval()
-    for index, name in enumerate(data.names):
-        with torch.no_grad():
-            verts = network.network(data.photos[index].images)[1]
-        write_mesh(tmp_path / "meshes" / f"{name}.obj", verts[0], network.network.face_model.faces)
-    parser = argparse.ArgumentParser()
-    benchmark_realy.configure(parser)
+    source, checkpoint = ["--dataset", realy_set], tmp_path / "network.safetensors"
+    meshes = ["--predictions", tmp_path / "meshes", "--topology", "makehuman"]
+    save_network(network.network.eval(), checkpoint)
+    options = ["--checkpoint", checkpoint, "--output", meshes[1], *["--neutral"] * neutral]
+    mgc("benchmark", "submit", "realy", *source, *options)
+    assert "3 frontal predictions (mm), read back" in capsys.readouterr().out
     output = tmp_path / "command.json"
-    options = ["--dataset", realy_set, "--predictions", tmp_path / "meshes", "--topology", "makehuman"]
-    benchmark_realy.run(parser.parse_args([*map(str, options), "--output", str(output), "--view", "frontal"]))
+    mgc("benchmark", "realy", *source, *meshes, "--output", output, "--view", "frontal")
     command = json.loads(output.read_text())
     assert results[0]["realy/all"] == pytest.approx(command["all"], abs=1e-3)
     for region, statistics in command["regions"].items():

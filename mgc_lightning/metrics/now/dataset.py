@@ -143,7 +143,11 @@ def read_image_list(path: Path) -> list[NoWImage]:
         MGCError: if it is missing, empty, or a line does not end in SUBJECT/CHALLENGE/FILE.xyz.
     """
     if not path.is_file():
-        raise MGCError(f"{path}: no such image list; a NoW data set has imagepathsvalidation.txt or imagepathstest.txt")
+        others = sorted(other.name for other in path.parent.glob("imagepaths*.txt"))
+        hint = f"; there is {', '.join(others)}: choose that split" if others else ""
+        raise MGCError(
+            f"{path}: no such image list; a NoW data set has imagepathsvalidation.txt or imagepathstest.txt{hint}"
+        )
     images = list(_parse_lines(path, path.read_text(encoding="utf-8").splitlines()))
     if not images:
         raise MGCError(f"{path}: the image list is empty")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -55,22 +55,3 @@ class NoWPhotos(Dataset[AlignedPhotos]):
         box = torch.from_numpy(self.dataset.box(image)).float()
         centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * self.box_scale
         return torch.cat([centre - half, centre + half])
-
-    def batch(self, places: Sequence[int]) -> AlignedPhotos:
-        """Read several photographs into one batch."""
-        return collate([self[place] for place in places])
-
-
-def collate(samples: list[AlignedPhotos]) -> AlignedPhotos:
-    """Put photographs into one batch."""
-    return AlignedPhotos(
-        torch.cat([sample.images for sample in samples]),
-        torch.cat([sample.index for sample in samples]),
-        [name for sample in samples for name in sample.names],
-    )
-
-
-def batches(number: int, size: int) -> Iterator[range]:
-    """Cut 0 .. number - 1 into ranges of at most `size`."""
-    for start in range(0, number, size):
-        yield range(start, min(start + size, number))
