@@ -113,15 +113,21 @@ def _project_point(pose: Tensor, point: Tensor, K: Tensor) -> Tensor:
 
 
 def _levenberg_marquardt(problem: _LandmarkProblem, x: Float[Tensor, "B P"], iterations: int) -> Float[Tensor, "B P"]:
-    """Minimise |residuals(x)|^2 of each row, with a damping of its own that scales with the curvature."""
+    """Minimise |residuals(x)|^2 of each row, with a damping of its own that scales with the curvature.
+
+    Solved by Cholesky in units in which all curvatures are 1. A row whose factor fails gets NaN, is not better, and is
+    damped more. (LU of a batch fails on several threads: pytorch issue 142815.)
+    """
     damping = torch.full_like(x[:, :1], 1e-2)
     value = problem.residuals(x)
     for _ in range(iterations):
         J = problem.jacobian(x)
         normal = J.mT @ J
         curvature = normal.diagonal(dim1=-2, dim2=-1).clamp(min=1e-12)
-        gradient = (J.mT @ value[..., None])[..., 0]
-        step = torch.linalg.solve(normal + torch.diag_embed(damping * curvature), gradient)
+        unit = curvature.rsqrt()[..., None]
+        gradient = J.mT @ value[..., None]
+        factor = torch.linalg.cholesky_ex(unit * normal * unit.mT + torch.diag_embed(damping.expand_as(x)))[0]
+        step = (unit * torch.cholesky_solve(unit * gradient, factor))[..., 0]
         tried = problem.residuals(x - step)
         better = (tried.square().sum(-1) < value.square().sum(-1))[:, None]
         x, value = torch.where(better, x - step, x), torch.where(better, tried, value)
