@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.network import NETWORK_KEY, FaceNetwork
@@ -40,6 +41,11 @@ class Predictor:
     image_size: int
     focal: float
     kind: str
+
+    @torch.no_grad()
+    def coefficients(self, images: Float[Tensor, "B 3 S S"]) -> FaceCoefficients:
+        """Predict absolute coefficients of crops, in float32."""
+        return FaceCoefficients.from_vector(self.vector(images).float(), self.face_model.layout)
 
     @classmethod
     def from_network(cls, network: FaceNetwork) -> Predictor:

@@ -243,7 +243,7 @@ class FaceReconstructor:
     @torch.no_grad()
     def predict(self, crops: Float[Tensor, "B 3 S S"]) -> FaceCoefficients:
         """Predict the absolute coefficients of crops."""
-        return FaceCoefficients.from_vector(self.predictor.vector(crops).float(), self.face_model.layout)
+        return self.predictor.coefficients(crops)
 
     @torch.no_grad()
     def assemble(

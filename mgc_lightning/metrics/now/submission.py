@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.metrics.now.dataset import NoWImage
 from mgc_lightning.metrics.now.landmarks import EYE_DISTANCE_MM
@@ -56,8 +55,7 @@ def write_submission(
     model = predictor.face_model
     for batch in batches:
         with torch.no_grad():
-            vector = predictor.vector(batch.images.to(device)).float()
-            coefficients = FaceCoefficients.from_vector(vector, model.layout)
+            coefficients = predictor.coefficients(batch.images.to(device))
             verts = model.shape(coefficients.identity, coefficients.expression if expression else None)
             landmarks = model.landmarks7(verts)
         for row, place in enumerate(batch.index.tolist()):

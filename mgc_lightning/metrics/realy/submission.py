@@ -50,8 +50,7 @@ def write_predictions(
     model = predictor.face_model
     for batch in batches:
         with torch.no_grad():
-            vector = predictor.vector(batch.images.to(device)).float()
-            coefficients = FaceCoefficients.from_vector(vector, model.layout)
+            coefficients = predictor.coefficients(batch.images.to(device))
             verts = scored_verts(model, coefficients, neutral)
         for name, mesh in zip(batch.names, verts, strict=True):
             write_mesh(folder / f"{name}{suffix}", mesh, model.faces)
