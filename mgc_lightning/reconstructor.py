@@ -240,7 +240,6 @@ class FaceReconstructor:
         ]
         return torch.cat(crops).clamp(0, 1)
 
-    @torch.no_grad()
     def predict(self, crops: Float[Tensor, "B 3 S S"]) -> FaceCoefficients:
         """Predict the absolute coefficients of crops."""
         return self.predictor.coefficients(crops)
