@@ -21,15 +21,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.face_models import FaceModel, load_face_model
-from mgc_lightning.fitting import fit
+from mgc_lightning.fitting.objective_fit import fit
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
 from mgc_lightning.losses.objective import MGCObjective
-from mgc_lightning.rendering.figures import draw_face
+from mgc_lightning.pictures.drawing import Picture, draw_landmarks, label, overlay, save_png, sheet, to_picture
+from mgc_lightning.pictures.figures import draw_face
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.synthetic.dataset import make_triplets
-from mgc_lightning.visualise import Picture, draw_landmarks, label, overlay, save_png, sheet, to_picture
 
 YAW = 0.6
 DISTANCE = 1.35

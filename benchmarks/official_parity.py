@@ -23,7 +23,7 @@ from benchmarks.official.losses import official_skin
 from benchmarks.official.total import OfficialInputs, OfficialWeights, official_objective
 from mgc_lightning.face_models import FaceModel
 from mgc_lightning.face_models.bfm import load_bfm09
-from mgc_lightning.files import atomic_path
+from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.rendering.renderer import FaceRenderer
 
 PUBLISHED = OfficialWeights()

@@ -21,8 +21,8 @@ from rich.table import Table
 from torch import Tensor
 
 from mgc_lightning.metrics.shape import vertex_distance
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.same_person import WEIGHTS, refine_same_person
-from mgc_lightning.reconstructor import FaceReconstructor
 from mgc_lightning.synthetic.dataset import make_triplets
 from mgc_lightning.synthetic.settings import SyntheticSettings
 

@@ -20,8 +20,8 @@ import torch
 from datamodules import SyntheticTriplets
 from mgc_lightning.encoders import ResNet
 from mgc_lightning.losses.objective import LossWeights, MGCObjective
-from mgc_lightning.module import MGCModule
 from mgc_lightning.structures import FaceTriplet
+from mgc_lightning.training.module import MGCModule
 
 
 def parse() -> argparse.Namespace:

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from datamodules.aflw2000 import AFLW2000DataModule
 from mgc_lightning.metrics.nme_by_yaw import NormalizedMeanErrorByYaw
-from mgc_lightning.module import MGCModule
-from mgc_lightning.preprocessing.crop import invert_similarity, transform_points2d
+from mgc_lightning.photographs.crop import invert_similarity, transform_points2d
+from mgc_lightning.training.module import MGCModule
 
 
 class AFLW2000Score(L.Callback):

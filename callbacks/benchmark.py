@@ -11,8 +11,8 @@ import torch
 
 from datamodules.now import NoWDataModule
 from datamodules.realy import REALYDataModule
-from mgc_lightning.module import MGCModule
 from mgc_lightning.structures import AlignedPhotos
+from mgc_lightning.training.module import MGCModule
 
 
 class BenchmarkCallback(L.Callback):

@@ -9,11 +9,11 @@ import lightning as L
 import torch
 from lightning.pytorch.loggers import WandbLogger
 
-from mgc_lightning.contact_sheet import SheetRow, draw_contact_sheet
-from mgc_lightning.module import MGCModule
-from mgc_lightning.run_folder import run_folder
+from mgc_lightning.pictures.contact_sheet import SheetRow, draw_contact_sheet
+from mgc_lightning.pictures.drawing import save_png
 from mgc_lightning.structures import FaceTriplet
-from mgc_lightning.visualise import save_png
+from mgc_lightning.training.module import MGCModule
+from mgc_lightning.training.run_folder import run_folder
 
 
 class ContactSheet(L.Callback):

@@ -11,10 +11,10 @@ from typing import cast
 import lightning as L
 from lightning.pytorch.loggers import WandbLogger
 
-from mgc_lightning.export import ExportReport, export_network
-from mgc_lightning.network import FaceNetwork
-from mgc_lightning.network_files import load_weights, read_network_checkpoint
-from mgc_lightning.run_folder import run_folder
+from mgc_lightning.networks.export import ExportReport, export_network
+from mgc_lightning.networks.face_network import FaceNetwork
+from mgc_lightning.networks.files import load_weights, read_network_checkpoint
+from mgc_lightning.training.run_folder import run_folder
 
 _log = logging.getLogger(__name__)
 

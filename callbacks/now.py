@@ -10,12 +10,12 @@ import lightning as L
 from callbacks.benchmark import BenchmarkCallback
 from callbacks.now_pictures import log_pictures, picture_faces, write_pictures
 from datamodules.now import NoWDataModule
+from mgc_lightning.evaluation.now.submission import neutral_faces
+from mgc_lightning.evaluation.now.table import print_scores
 from mgc_lightning.metrics.now import NoWError, NoWScores
-from mgc_lightning.metrics.now.submission import neutral_faces
-from mgc_lightning.metrics.now.table import print_scores
-from mgc_lightning.module import MGCModule
-from mgc_lightning.run_folder import run_folder
 from mgc_lightning.structures import AlignedPhotos
+from mgc_lightning.training.module import MGCModule
+from mgc_lightning.training.run_folder import run_folder
 
 
 class NoWBenchmark(BenchmarkCallback):

@@ -15,16 +15,16 @@ from PIL import Image
 from torch import Tensor
 
 from datamodules.now import NoWDataModule
-from mgc_lightning.files import atomic_path
-from mgc_lightning.mesh_files import write_mesh
+from mgc_lightning.evaluation.now.curve import draw_curves, write_curve_csv
+from mgc_lightning.evaluation.now.error_map import draw_error_map, vertex_errors
+from mgc_lightning.evaluation.now.results import results_json
+from mgc_lightning.evaluation.now.submission import neutral_faces
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.metrics.now import NoWScores, now_error
-from mgc_lightning.metrics.now.curve import draw_curves, write_curve_csv
-from mgc_lightning.metrics.now.error_map import draw_error_map, vertex_errors
-from mgc_lightning.metrics.now.results import results_json
-from mgc_lightning.metrics.now.submission import neutral_faces
-from mgc_lightning.module import MGCModule
+from mgc_lightning.pictures.drawing import Picture, color_bar, error_colors, save_png, sheet, to_picture
 from mgc_lightning.rendering.renderer import FaceRenderer
-from mgc_lightning.visualise import Picture, color_bar, error_colors, save_png, sheet, to_picture
+from mgc_lightning.training.module import MGCModule
 
 TILE = 224
 

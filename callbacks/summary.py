@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mgc_lightning.metrics.reconstruction import BASELINE
-from mgc_lightning.module import MGCModule
+from mgc_lightning.training.module import MGCModule
 
 ROWS = {
     "nme": "landmarks, NME %",

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.preprocessing.crop import five_points, similarity_to_template, warp_to_crop
-from mgc_lightning.preprocessing.detection import FaceDetector, LandmarkFolder, detect_shrunk
-from mgc_lightning.preprocessing.photos import read_photo
-from mgc_lightning.preprocessing.sources.known import read_mat_landmarks
+from mgc_lightning.photographs.crop import five_points, similarity_to_template, warp_to_crop
+from mgc_lightning.photographs.detection import FaceDetector, LandmarkFolder, detect_shrunk
+from mgc_lightning.photographs.photos import read_photo
+from mgc_lightning.photographs.sources.known import read_mat_landmarks
 from mgc_lightning.structures import AlignedPhotos
 
 ALIGNMENTS = ("detector", "annotation")
@@ -102,7 +102,7 @@ class AFLW2000DataModule(L.LightningDataModule):
             return None
         if self.folder is not None:
             return LandmarkFolder(self.folder)
-        from mgc_lightning.preprocessing.face_alignment_detector import FaceAlignmentDetector
+        from mgc_lightning.photographs.face_alignment_detector import FaceAlignmentDetector
 
         return FaceAlignmentDetector(self.device, self.weights)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import lightning as L
 from torch.utils.data import DataLoader
 
+from mgc_lightning.evaluation.now.dataset import NoWDataset
+from mgc_lightning.evaluation.now.photos import NoWPhotos
+from mgc_lightning.evaluation.photo_sets import collate, evenly
 from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
-from mgc_lightning.metrics.now.dataset import NoWDataset
-from mgc_lightning.metrics.now.photos import NoWPhotos
-from mgc_lightning.metrics.photo_sets import collate, evenly
 from mgc_lightning.structures import AlignedPhotos
 
 

@@ -8,11 +8,11 @@ import lightning as L
 from torch.utils.data import DataLoader
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.photo_sets import collate
+from mgc_lightning.evaluation.realy.photos import RealyPhotos
+from mgc_lightning.evaluation.realy.predictions import subject_of
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.metrics.photo_sets import collate
-from mgc_lightning.metrics.realy.photos import RealyPhotos
-from mgc_lightning.metrics.realy.predictions import subject_of
 from mgc_lightning.metrics.realy.scans import RealyScan, RealyScans
 from mgc_lightning.structures import AlignedPhotos
 

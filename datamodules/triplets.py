@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 from datamodules.samplers import GlobalBatchSampler, ResumableLoader, unfinished_batches
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
-from mgc_lightning.module import MGCModule
 from mgc_lightning.structures import FaceTriplet
+from mgc_lightning.training.module import MGCModule
 from mgc_lightning.triplets.augmentation import Augmentation, AugmentationSettings
 from mgc_lightning.triplets.dataset import SampleReader, TripletDataset, to_triplet
 from mgc_lightning.triplets.official import OfficialLayout

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _train(arguments: list[str]) -> int:
-    from mgc_lightning.training import run_training
+    from mgc_lightning.training.cli import run_training
 
     run_training(arguments)
     return 0

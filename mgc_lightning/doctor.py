@@ -18,7 +18,7 @@ from urllib.parse import urlparse
 from packaging.requirements import Requirement
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.paths import cache_folder, configs_folder
+from mgc_lightning.files.places import cache_folder, configs_folder
 
 # Checks import what they look at, so that the others still work where it is broken.
 

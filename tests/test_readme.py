@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mgc_lightning.cli import COMMANDS, TRAINING
-from mgc_lightning.paths import configs_folder
+from mgc_lightning.files.places import configs_folder
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.mesh_files import read_mesh
+from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.metrics.realy.placement import place_keypoints
 from mgc_lightning.metrics.realy.topology import KEYPOINT_DATA, inner_parts
 

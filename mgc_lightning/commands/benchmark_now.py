@@ -48,12 +48,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check, score, write, and print the table."""
     from mgc_lightning.errors import MGCError
-    from mgc_lightning.metrics.now.benchmark import Protocol, forget_finished, run_benchmark
-    from mgc_lightning.metrics.now.checks import check_predictions
-    from mgc_lightning.metrics.now.dataset import NoWDataset
-    from mgc_lightning.metrics.now.predictions import find_predictions
-    from mgc_lightning.metrics.now.results import BenchmarkFiles, write_results
-    from mgc_lightning.metrics.now.table import print_scores
+    from mgc_lightning.evaluation.now.benchmark import Protocol, forget_finished, run_benchmark
+    from mgc_lightning.evaluation.now.checks import check_predictions
+    from mgc_lightning.evaluation.now.dataset import NoWDataset
+    from mgc_lightning.evaluation.now.predictions import find_predictions
+    from mgc_lightning.evaluation.now.results import BenchmarkFiles, write_results
+    from mgc_lightning.evaluation.now.table import print_scores
 
     if args.output.suffix != ".json":
         raise MGCError(f"--output {args.output}: expected a .json file")

@@ -44,16 +44,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score, write, and print the table."""
     from mgc_lightning.errors import MGCError
-    from mgc_lightning.metrics.realy.benchmark import (
+    from mgc_lightning.evaluation.realy.benchmark import (
         BenchmarkFolder,
         missing_predictions,
         run_benchmark,
         write_results,
     )
-    from mgc_lightning.metrics.realy.images import list_images
-    from mgc_lightning.metrics.realy.predictions import list_predictions
+    from mgc_lightning.evaluation.realy.images import list_images
+    from mgc_lightning.evaluation.realy.predictions import list_predictions
+    from mgc_lightning.evaluation.realy.table import print_scores
     from mgc_lightning.metrics.realy.scans import IMAGES_FOLDER, RealyScans
-    from mgc_lightning.metrics.realy.table import print_scores
     from mgc_lightning.metrics.realy.topology import load_topology, read_mask
 
     if args.output.suffix != ".json":

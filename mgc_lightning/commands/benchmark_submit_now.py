@@ -28,11 +28,11 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import track
     from torch.utils.data import DataLoader
 
-    from mgc_lightning.metrics.now.dataset import NoWDataset
-    from mgc_lightning.metrics.now.photos import NoWPhotos
-    from mgc_lightning.metrics.now.submission import validate_submission, write_submission
-    from mgc_lightning.metrics.photo_sets import collate
-    from mgc_lightning.predictors import load_predictor
+    from mgc_lightning.evaluation.now.dataset import NoWDataset
+    from mgc_lightning.evaluation.now.photos import NoWPhotos
+    from mgc_lightning.evaluation.now.submission import validate_submission, write_submission
+    from mgc_lightning.evaluation.photo_sets import collate
+    from mgc_lightning.networks.predictor import load_predictor
 
     predictor = load_predictor(args.checkpoint, device=args.device)
     dataset = NoWDataset(args.dataset, args.photos)

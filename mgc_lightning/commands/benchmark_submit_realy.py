@@ -33,11 +33,11 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import track
     from torch.utils.data import DataLoader
 
-    from mgc_lightning.metrics.photo_sets import collate
-    from mgc_lightning.metrics.realy.photos import RealyPhotos
-    from mgc_lightning.metrics.realy.submission import validate_predictions, write_predictions
+    from mgc_lightning.evaluation.photo_sets import collate
+    from mgc_lightning.evaluation.realy.photos import RealyPhotos
+    from mgc_lightning.evaluation.realy.submission import validate_predictions, write_predictions
     from mgc_lightning.metrics.realy.topology import load_topology, topology_of
-    from mgc_lightning.predictors import load_predictor
+    from mgc_lightning.networks.predictor import load_predictor
 
     predictor = load_predictor(args.checkpoint, device=args.device)
     model, size = predictor.face_model, predictor.image_size

@@ -33,8 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export and print the differences."""
     from mgc_lightning.errors import MGCError
-    from mgc_lightning.export import export_network
-    from mgc_lightning.network_files import load_network
+    from mgc_lightning.networks.export import export_network
+    from mgc_lightning.networks.files import load_network
 
     network = load_network(args.checkpoint, face_model=args.face_model, level=args.level)
     try:

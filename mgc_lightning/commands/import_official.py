@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert, and say what was written."""
-    from mgc_lightning.encoders.official_weights import import_official
+    from mgc_lightning.official.weights import import_official
 
     about = import_official(args.checkpoint, args.output, args.network)
     uses = {

@@ -52,13 +52,13 @@ def run(args: argparse.Namespace) -> int:
     """Prepare, and say how to train on the set."""
     from rich.console import Console
 
+    from mgc_lightning.photographs.quality import QualityLimits
+    from mgc_lightning.photographs.sources import open_source
+    from mgc_lightning.photographs.sources.find import guess_kind
     from mgc_lightning.preparation.faces import FaceSettings
     from mgc_lightning.preparation.official import convert_official
     from mgc_lightning.preparation.run import prepare
     from mgc_lightning.preparation.settings import PrepareSettings
-    from mgc_lightning.preprocessing.quality import QualityLimits
-    from mgc_lightning.preprocessing.sources import open_source
-    from mgc_lightning.preprocessing.sources.find import guess_kind
     from mgc_lightning.triplets.grouping import GroupingSettings
 
     limits = QualityLimits(args.min_scale, args.min_sharpness, args.min_confidence, several=args.several)

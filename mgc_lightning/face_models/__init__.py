@@ -9,7 +9,7 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.face_models.landmark_sets import choose_landmarks, split_name
 from mgc_lightning.face_models.model_data import FaceModelData, FaceModelInfo
 from mgc_lightning.face_models.storage import read_face_model, save_face_model
-from mgc_lightning.paths import PACKAGE, cache_folder
+from mgc_lightning.files.places import PACKAGE, cache_folder
 
 __all__ = [
     "EMBEDDED",

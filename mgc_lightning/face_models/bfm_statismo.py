@@ -15,7 +15,7 @@ from mgc_lightning.face_models.conversion import RawFaceModel, directions, finis
 from mgc_lightning.face_models.landmark_transfer import transfer_landmarks
 from mgc_lightning.face_models.model_data import FaceModelData
 from mgc_lightning.face_models.storage import read_face_model
-from mgc_lightning.paths import PACKAGE
+from mgc_lightning.files.places import PACKAGE
 
 LANDMARKS = "metadata/landmarks/json"
 NAMED = {

@@ -14,8 +14,8 @@ from mgc_lightning.face_models.conversion import RawFaceModel, finish, take
 from mgc_lightning.face_models.landmark_transfer import transfer_landmarks
 from mgc_lightning.face_models.model_data import FaceModelData
 from mgc_lightning.face_models.storage import read_face_model
-from mgc_lightning.paths import PACKAGE
-from mgc_lightning.unpickle import load_arrays
+from mgc_lightning.files.places import PACKAGE
+from mgc_lightning.files.unpickle import load_arrays
 
 IDENTITY, EXPRESSION = 300, 100
 METRE = 1000.0

@@ -18,7 +18,7 @@ from safetensors import numpy as safetensors_numpy
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.model_data import FaceModelData, FaceModelInfo, SourceFile
-from mgc_lightning.files import atomic_path
+from mgc_lightning.files.atomic import atomic_path
 
 FORMAT = "mgc-lightning face model"
 VERSION = 1

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files import atomic_path
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.photographs.quality import RejectedError
+from mgc_lightning.photographs.sources.photo import Photo
 from mgc_lightning.preparation.faces import FacePreparer
-from mgc_lightning.preprocessing.quality import RejectedError
-from mgc_lightning.preprocessing.sources.photo import Photo
 from mgc_lightning.triplets.grouping import Face
 from mgc_lightning.triplets.samples import ViewFiles
 

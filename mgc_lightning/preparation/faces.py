@@ -13,17 +13,17 @@ from torch import Tensor
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
-from mgc_lightning.preprocessing.crop import (
+from mgc_lightning.photographs.crop import (
     CROP_SIZE,
     five_points,
     similarity_to_template,
     transform_points2d,
     warp_to_crop,
 )
-from mgc_lightning.preprocessing.detection import DetectedFace, FaceDetector, LandmarkFolder, detect_shrunk, read_68
-from mgc_lightning.preprocessing.detectors import DETECTORS, make_detector
-from mgc_lightning.preprocessing.head_pose import head_pose, yaw_degrees
-from mgc_lightning.preprocessing.quality import (
+from mgc_lightning.photographs.detection import DetectedFace, FaceDetector, LandmarkFolder, detect_shrunk, read_68
+from mgc_lightning.photographs.detectors import DETECTORS, make_detector
+from mgc_lightning.photographs.head_pose import head_pose, yaw_degrees
+from mgc_lightning.photographs.quality import (
     QualityLimits,
     RejectedError,
     check_scale,
@@ -33,9 +33,10 @@ from mgc_lightning.preprocessing.quality import (
     inside,
     sharpness,
 )
-from mgc_lightning.preprocessing.skin import MaskFolder, SkinColours, SkinSegmenter, face_area
-from mgc_lightning.preprocessing.sources.known import read_mat_landmarks
-from mgc_lightning.preprocessing.sources.photo import Photo
+from mgc_lightning.photographs.skin import MaskFolder, SkinColours, SkinSegmenter, face_area
+from mgc_lightning.photographs.sources.known import read_mat_landmarks
+from mgc_lightning.photographs.sources.photo import Photo
+from mgc_lightning.photographs.sources.read import read_source_photo
 from mgc_lightning.triplets.samples import ViewFiles, encode_jpeg
 
 SEGMENTERS = ("colours", "parsing")
@@ -104,7 +105,7 @@ def make_segmenter(settings: FaceSettings, root: Path) -> SkinSegmenter:
     if settings.masks is not None:
         return MaskFolder(settings.masks, root)
     if settings.skin == "parsing":
-        from mgc_lightning.preprocessing.skin_parsing import SkinParsing
+        from mgc_lightning.photographs.skin_parsing import SkinParsing
 
         return SkinParsing()
     return SkinColours()
@@ -142,7 +143,7 @@ class FacePreparer:
         """
         limits = self.settings.limits
         try:
-            image = photo.read()
+            image = read_source_photo(photo)
         except Exception as error:  # damaged files make decoders raise anything
             raise RejectedError("unreadable", str(error) or type(error).__name__) from error
         height, width = image.shape[-2:]

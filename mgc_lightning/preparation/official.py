@@ -13,11 +13,11 @@ from rich.console import Console
 from mgc_lightning import __version__
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import FaceModel, load_face_model
-from mgc_lightning.files import atomic_path
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.photographs.head_pose import head_pose, yaw_degrees
 from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
 from mgc_lightning.preparation.run import claim
 from mgc_lightning.preparation.settings import PrepareSettings
-from mgc_lightning.preprocessing.head_pose import head_pose, yaw_degrees
 from mgc_lightning.triplets.grouping import Face, Triplet
 from mgc_lightning.triplets.official import OfficialLayout
 from mgc_lightning.triplets.samples import Sample, ViewFiles, encode_jpeg, sample_files

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from mgc_lightning.files import atomic_path
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.pictures.drawing import Picture, draw_landmarks, save_png, sheet, to_picture
 from mgc_lightning.triplets.grouping import Triplet
 from mgc_lightning.triplets.samples import decode_jpeg, decode_sample
-from mgc_lightning.visualise import Picture, draw_landmarks, save_png, sheet, to_picture
 
 YAW_EDGES = (-90, -75, -60, -45, -30, -15, 0, 15, 30, 45, 60, 75, 90)
 SHEET_ROWS = 12

@@ -18,12 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mgc_lightning import __version__
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files import atomic_path
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.photographs.sources.photo import Photo, PhotoSource
 from mgc_lightning.preparation.chunks import CHUNK, ChunkReport, Chunks
 from mgc_lightning.preparation.faces import DetectorFactory, FacePreparer, FaceSettings, choose_detector
 from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
 from mgc_lightning.preparation.settings import PrepareSettings, source_digest
-from mgc_lightning.preprocessing.sources.photo import Photo, PhotoSource
 from mgc_lightning.triplets.grouping import Triplet, form_triplets
 from mgc_lightning.triplets.samples import sample_files
 from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, write_shard

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mgc_lightning.photographs.sources.photo import PhotoSource
 from mgc_lightning.preparation.faces import FaceSettings
-from mgc_lightning.preprocessing.sources.photo import PhotoSource
 from mgc_lightning.triplets.grouping import GroupingSettings
 
 

@@ -22,7 +22,7 @@ class FaceNet(InceptionResnetV1):
     """
 
     def __init__(self, path: str | Path) -> None:
-        from mgc_lightning.encoders.official_weights import read_official
+        from mgc_lightning.official.weights import read_official
 
         super().__init__()
         missing = self.load_state_dict(read_official(path, "facenet"), strict=False).missing_keys

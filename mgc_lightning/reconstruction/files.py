@@ -13,7 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files import atomic_path
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.pictures.drawing import save_png
 from mgc_lightning.reconstruction.maps import (
     GeometryMaps,
     depth_steps,
@@ -24,9 +25,8 @@ from mgc_lightning.reconstruction.maps import (
 )
 from mgc_lightning.reconstruction.meshes import write_meshes
 from mgc_lightning.reconstruction.pictures import draw_pictures
-from mgc_lightning.reconstructor import Reconstruction
+from mgc_lightning.reconstruction.reconstructor import Reconstruction
 from mgc_lightning.rendering.renderer import FaceRenderer
-from mgc_lightning.visualise import save_png
 
 CONVENTION = (
     "OpenCV camera: X_cam = R X_model + t in mm, x right, y down, z forward; u = K X_cam / z; "

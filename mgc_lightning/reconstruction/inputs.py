@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.preprocessing.sources.folder import list_files
-from mgc_lightning.preprocessing.sources.photo import SUFFIXES
-from mgc_lightning.preprocessing.sources.videos import SUFFIXES as VIDEO_SUFFIXES
+from mgc_lightning.photographs.sources.folder import list_files
+from mgc_lightning.photographs.sources.photo import SUFFIXES
+from mgc_lightning.photographs.sources.videos import SUFFIXES as VIDEO_SUFFIXES
 
 
 @dataclass

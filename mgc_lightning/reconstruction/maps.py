@@ -12,9 +12,9 @@ from torch import Tensor
 
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import transform_points
-from mgc_lightning.reconstructor import Reconstruction
+from mgc_lightning.pictures.drawing import Picture, to_picture
+from mgc_lightning.reconstruction.reconstructor import Reconstruction
 from mgc_lightning.rendering.renderer import FaceRenderer, render_attributes
-from mgc_lightning.visualise import Picture, to_picture
 
 Window = tuple[int, int, int, int]
 """x0, y0, x1, y1 in whole px of a photograph, ends excluded."""

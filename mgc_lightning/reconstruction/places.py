@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.preprocessing.detection import DetectedFace
-from mgc_lightning.preprocessing.landmark_files import find_landmarks, read_landmarks
-from mgc_lightning.reconstructor import FaceReconstructor
+from mgc_lightning.photographs.detection import DetectedFace
+from mgc_lightning.photographs.landmark_files import find_landmarks, read_landmarks
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 
 
 @dataclass(frozen=True)

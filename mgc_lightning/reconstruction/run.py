@@ -16,16 +16,16 @@ from rich.progress import Progress
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files import atomic_path
-from mgc_lightning.preprocessing.detectors import make_detector
-from mgc_lightning.preprocessing.photos import read_photo
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.photographs.detectors import make_detector
+from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.reconstruction.files import write_reconstruction
 from mgc_lightning.reconstruction.inputs import find_inputs, name_folders
 from mgc_lightning.reconstruction.meshes import write_neutral
 from mgc_lightning.reconstruction.places import FaceFinder, FacePlace
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
 from mgc_lightning.reconstruction.same_person import refine_same_person
 from mgc_lightning.reconstruction.video import video_faces, write_video_faces
-from mgc_lightning.reconstructor import FaceReconstructor, Reconstruction
 from mgc_lightning.rendering.renderer import FaceRenderer
 
 

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
-from mgc_lightning.fitting import fit
+from mgc_lightning.fitting.objective_fit import fit
 from mgc_lightning.geometry.camera import intrinsics
 from mgc_lightning.losses.objective import LossWeights, MGCObjective
-from mgc_lightning.preprocessing.crop import transform_points2d
-from mgc_lightning.preprocessing.photos import ImageLike, as_image
-from mgc_lightning.preprocessing.skin import SkinColours
-from mgc_lightning.reconstructor import FaceReconstructor, Reconstruction
+from mgc_lightning.photographs.crop import transform_points2d
+from mgc_lightning.photographs.photos import ImageLike, as_image
+from mgc_lightning.photographs.skin import SkinColours
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceTriplet
 

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import transform_points
+from mgc_lightning.pictures.drawing import Picture, to_picture
 from mgc_lightning.reconstruction.maps import GeometryMaps, geometry_maps
-from mgc_lightning.reconstructor import Reconstruction
+from mgc_lightning.reconstruction.reconstructor import Reconstruction
 from mgc_lightning.rendering.renderer import FaceRenderer
-from mgc_lightning.visualise import Picture, to_picture
 
 CELL = 16
 """Side in px of a cell of the atlas; shrunk where the atlas would be larger than `LARGEST`."""

@@ -15,16 +15,16 @@ from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files import atomic_path
-from mgc_lightning.mesh_files import write_mesh
-from mgc_lightning.preprocessing.sources.videos import read_frame, video_properties
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.mesh import write_mesh
+from mgc_lightning.photographs.sources.videos import read_frame, video_properties
+from mgc_lightning.pictures.drawing import Picture, fit_into, save_png, sheet, to_picture
 from mgc_lightning.reconstruction.meshes import compact
 from mgc_lightning.reconstruction.pictures import draw_in_photograph
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.smoothing import smooth, smooth_coefficients
 from mgc_lightning.reconstruction.video_files import write_video
-from mgc_lightning.reconstructor import FaceReconstructor
 from mgc_lightning.rendering.renderer import FaceRenderer
-from mgc_lightning.visualise import Picture, fit_into, save_png, sheet, to_picture
 
 TILE = 640
 """Longest side in px of each of the three pictures of a frame."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files import atomic_path
-from mgc_lightning.visualise import Picture
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.pictures.drawing import Picture
 
 CODEC = "mp4v"
 """MPEG-4, which every build of OpenCV writes; players know it, browsers may not."""

@@ -11,7 +11,7 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics, project
 from mgc_lightning.geometry.mesh import vertex_normals
 from mgc_lightning.geometry.pose import transform_points
-from mgc_lightning.preprocessing.crop import five_points
+from mgc_lightning.photographs.crop import five_points
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceMesh, FaceTriplet, TripletTruth
 from mgc_lightning.synthetic.anchors import face_anchors

@@ -18,16 +18,16 @@ from torch import Tensor
 
 from mgc_lightning import __version__
 from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.now.boxes import write_detected_box
+from mgc_lightning.evaluation.now.dataset import BOXES, LANDMARKS, PHOTO_ROOTS, PHOTOS, SCANS, NoWImage
+from mgc_lightning.evaluation.now.predictions import write_prediction
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files import atomic_path
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, project
 from mgc_lightning.geometry.pose import transform_points
-from mgc_lightning.mesh_files import write_mesh
 from mgc_lightning.metrics.now.aggregate import CHALLENGES
-from mgc_lightning.metrics.now.boxes import write_detected_box
-from mgc_lightning.metrics.now.dataset import BOXES, LANDMARKS, PHOTO_ROOTS, PHOTOS, SCANS, NoWImage
 from mgc_lightning.metrics.now.landmarks import LANDMARK_NAMES
-from mgc_lightning.metrics.now.predictions import write_prediction
 from mgc_lightning.synthetic.generator import TripletGenerator
 from mgc_lightning.synthetic.latents import LatentSampler
 from mgc_lightning.synthetic.scanner import DEFAULTS as DEFAULT_SCANNER

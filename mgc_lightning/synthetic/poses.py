@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import rigid
-from mgc_lightning.preprocessing.crop import CROP_SIZE, fit_similarity_2d, template, transform_points2d
+from mgc_lightning.photographs.crop import CROP_SIZE, fit_similarity_2d, template, transform_points2d
 from mgc_lightning.synthetic.settings import SyntheticSettings
 
 _SOURCE_LIMIT = 88.0

@@ -14,8 +14,8 @@ from torch import Tensor
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files import atomic_path
-from mgc_lightning.mesh_files import write_mesh
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.metrics.realy.scans import (
     IMAGES_FOLDER,
     KEYPOINTS_FOLDER,

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.preprocessing.photos import read_photo
+from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.triplets.samples import Sample
 
 _STRIP_ORDER = (1, 0, 2)

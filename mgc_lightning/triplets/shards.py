@@ -25,8 +25,8 @@ import webdataset
 from webdataset.tariterators import group_by_keys, tar_file_iterator
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files import atomic_path
-from mgc_lightning.paths import cache_folder
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.places import cache_folder
 from mgc_lightning.triplets.samples import Sample, decode_sample
 
 MANIFEST = "manifest.json"

@@ -11,7 +11,7 @@ from callbacks import NoWBenchmark
 from callbacks.now_pictures import choose
 from datamodules import NoWDataModule
 from mgc_lightning.errors import MGCError
-from mgc_lightning.mesh_files import read_mesh
+from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.metrics.now import NoWScores
 
 

@@ -13,8 +13,8 @@ from callbacks import REALYBenchmark
 from datamodules import REALYDataModule
 from mgc_lightning.cli import main
 from mgc_lightning.errors import MGCError
-from mgc_lightning.mesh_files import read_mesh
-from mgc_lightning.network_files import save_network
+from mgc_lightning.files.mesh import read_mesh
+from mgc_lightning.networks.files import save_network
 
 
 def mgc(*arguments):

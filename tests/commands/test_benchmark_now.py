@@ -11,14 +11,14 @@ import torch
 from datamodules.now import NoWDataModule
 from mgc_lightning.cli import main
 from mgc_lightning.encoders import Encoder, ResNet
+from mgc_lightning.evaluation.now.benchmark import Protocol, score_folder
+from mgc_lightning.evaluation.now.dataset import NoWDataset
+from mgc_lightning.evaluation.now.predictions import find_predictions
+from mgc_lightning.evaluation.now.submission import neutral_faces
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.metrics.now import NoWError
-from mgc_lightning.metrics.now.benchmark import Protocol, score_folder
-from mgc_lightning.metrics.now.dataset import NoWDataset
-from mgc_lightning.metrics.now.predictions import find_predictions
-from mgc_lightning.metrics.now.submission import neutral_faces
-from mgc_lightning.network import FaceNetwork
-from mgc_lightning.network_files import save_network
+from mgc_lightning.networks.face_network import FaceNetwork
+from mgc_lightning.networks.files import save_network
 
 
 def mgc(*arguments):
@@ -106,7 +106,7 @@ def test_a_file_that_is_no_mesh_is_named(now_set, predictions, tmp_path, capsys)
 
 
 def test_coloured_obj_scores_as_without_colours(now_set, predictions, tmp_path):
-    from mgc_lightning.mesh_files import read_mesh, write_mesh
+    from mgc_lightning.files.mesh import read_mesh, write_mesh
 
     for path in predictions.glob("*/selfie/*.ply"):
         mesh = read_mesh(path)

@@ -12,7 +12,7 @@ from datamodules.aflw2000 import AFLW2000DataModule
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.metrics.nme_by_yaw import NormalizedMeanErrorByYaw
-from mgc_lightning.preprocessing.crop import transform_points2d
+from mgc_lightning.photographs.crop import transform_points2d
 from mgc_lightning.synthetic.dataset import make_triplets
 
 YAWS = (10.0, -45.0, 70.0, -20.0)

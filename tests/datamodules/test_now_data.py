@@ -5,8 +5,8 @@ import torch
 
 from datamodules import NoWDataModule
 from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.photo_sets import evenly
 from mgc_lightning.face_models import load_face_model
-from mgc_lightning.metrics.photo_sets import evenly
 
 
 def test_crops_hold_the_face(now_set):

@@ -1,14 +1,11 @@
 """The shipped configs on photographs: `mgcnet` on both layouts, `aflw2000` with a checkpoint of another image size."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "triplets"))
 from triplet_sets import write_official, write_set
 
 from mgc_lightning import cli

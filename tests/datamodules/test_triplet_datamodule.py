@@ -2,17 +2,13 @@
 
 import contextlib
 import shutil
-import sys
 import types
-from pathlib import Path
 
 import fsspec
 import lightning as L
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "triplets"))
 from triplet_sets import write_official, write_set
 
 from datamodules.triplets import TripletDataModule

@@ -1,29 +1,26 @@
 """The same code with every face model: rendering, losses, fitting, training, export, changing one name."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
 pytest.importorskip("h5py", reason="the extra `face-models` is not installed")
-sys.path.insert(0, str(Path(__file__).parent))
 
 import lightning as L
 from owner_files import WRITERS, tiny_face
 from torch.utils.data import DataLoader
 
 from mgc_lightning.encoders import ResNet
-from mgc_lightning.export import export_network
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.face_models.importing import import_face_model
-from mgc_lightning.fitting import fit
+from mgc_lightning.fitting.objective_fit import fit
 from mgc_lightning.losses.objective import MGCObjective
-from mgc_lightning.module import MGCModule
-from mgc_lightning.network_files import load_network
+from mgc_lightning.networks.export import export_network
+from mgc_lightning.networks.files import load_network
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.synthetic.dataset import make_triplets
+from mgc_lightning.training.module import MGCModule
 
 SIZE = 64
 

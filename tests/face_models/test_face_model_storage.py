@@ -7,7 +7,6 @@ import pytest
 import scipy.sparse
 from safetensors.numpy import load_file, save_file
 
-from mgc_lightning import paths
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import (
     FaceModelData,

@@ -5,7 +5,6 @@ import os
 import pickle
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ import scipy.io
 import torch
 
 pytest.importorskip("h5py", reason="the extra `face-models` is not installed")
-sys.path.insert(0, str(Path(__file__).parent))
 
 from owner_files import (
     NAMED,
@@ -31,8 +29,8 @@ from mgc_lightning.errors import MGCError, MissingExtraError
 from mgc_lightning.face_models import FaceModel, available_face_models, load_face_model, load_face_model_data
 from mgc_lightning.face_models.bfm import OFFICIAL_LANDMARKS68, OFFICIAL_MAIN_POSE, landmark_sets
 from mgc_lightning.face_models.importing import SOURCES, import_face_model
+from mgc_lightning.files.places import cache_folder
 from mgc_lightning.geometry.mesh import face_normals
-from mgc_lightning.paths import cache_folder
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import torch
 
 from mgc_lightning.face_models import FaceModel, available_face_models, load_face_model_data
 from mgc_lightning.face_models.main_pose import FIVE_POINTS, TEMPLATE_224
-from mgc_lightning.face_models.makehuman_build.landmarks import NOW_7, parse_portable
 from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.mesh import face_normals
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
+from tools.makehuman_build.landmarks import NOW_7, parse_portable
 
 
 @pytest.fixture(scope="module")

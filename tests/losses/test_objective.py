@@ -10,8 +10,8 @@ from torch import nn
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
+from mgc_lightning.fitting.landmark_fit import initial_coefficients
 from mgc_lightning.geometry.camera import intrinsics
-from mgc_lightning.landmark_fitting import initial_coefficients
 from mgc_lightning.losses.identity import IdentityLoss
 from mgc_lightning.losses.objective import LossWeights, MGCObjective, WeightedLoss
 from mgc_lightning.losses.schedule import Ramp

@@ -3,8 +3,8 @@ import torch
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
+from mgc_lightning.fitting.landmark_fit import initial_coefficients
 from mgc_lightning.geometry.camera import intrinsics
-from mgc_lightning.landmark_fitting import initial_coefficients
 from mgc_lightning.losses.same_person import SamePerson
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.scene import FaceViews, render_views

@@ -6,8 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from mgc_lightning.encoders import official_encoder
-from mgc_lightning.encoders.official_checkpoint import convert_tensors
-from mgc_lightning.encoders.official_names import mgcnet_variables
+from mgc_lightning.official.checkpoint import convert_tensors
+from mgc_lightning.official.names import mgcnet_variables
 
 
 def recipe(index, name, shape):

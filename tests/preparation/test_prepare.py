@@ -17,13 +17,13 @@ from PIL import Image
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
+from mgc_lightning.photographs.quality import QualityLimits, RejectedError
+from mgc_lightning.photographs.sources import open_source
+from mgc_lightning.photographs.sources.photo import Photo
 from mgc_lightning.preparation import run as preparation
 from mgc_lightning.preparation.faces import FacePreparer
 from mgc_lightning.preparation.run import prepare
 from mgc_lightning.preparation.settings import PrepareSettings
-from mgc_lightning.preprocessing.quality import QualityLimits, RejectedError
-from mgc_lightning.preprocessing.sources import open_source
-from mgc_lightning.preprocessing.sources.photo import Photo
 from mgc_lightning.synthetic.dataset import make_triplets
 from mgc_lightning.triplets.grouping import GroupingSettings
 from mgc_lightning.triplets.shards import ShardSet, sha256

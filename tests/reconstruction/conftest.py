@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from networks import make_network
+from tiny_networks import make_network
 
-from mgc_lightning.export import export_network
-from mgc_lightning.predictors import Predictor
-from mgc_lightning.reconstructor import FaceReconstructor
+from mgc_lightning.networks.export import export_network
+from mgc_lightning.networks.predictor import Predictor
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import urllib.error
 import numpy as np
 import pytest
 import torch
-from networks import ROLLED
 from PIL import Image
+from tiny_networks import ROLLED
 
 from mgc_lightning.cli import main
 from mgc_lightning.face_models import load_face_model
-from mgc_lightning.mesh_files import read_mesh
-from mgc_lightning.preprocessing.detection import DetectedFace
+from mgc_lightning.files.mesh import read_mesh
+from mgc_lightning.photographs.detection import DetectedFace
 from mgc_lightning.reconstruction import run as work
 
 

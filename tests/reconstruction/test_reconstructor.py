@@ -5,16 +5,16 @@ import sys
 
 import pytest
 import torch
-from networks import ROLLED, SIZE, make_network
+from tiny_networks import ROLLED, SIZE, make_network
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import transform_points
-from mgc_lightning.predictors import Predictor, load_predictor
-from mgc_lightning.preprocessing.box import mean_face_box, similarity_from_box
-from mgc_lightning.preprocessing.crop import five_points, transform_points2d
-from mgc_lightning.preprocessing.detection import DetectedFace
-from mgc_lightning.reconstructor import FaceReconstructor
+from mgc_lightning.networks.predictor import Predictor, load_predictor
+from mgc_lightning.photographs.box import mean_face_box, similarity_from_box
+from mgc_lightning.photographs.crop import five_points, transform_points2d
+from mgc_lightning.photographs.detection import DetectedFace
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 
 
 def test_both_cameras_see_the_same_landmarks(reconstructor, photo):
@@ -132,7 +132,7 @@ def test_bad_input(reconstructor, photo):
 
 def test_reconstruction_needs_no_lightning():
     code = (
-        "import sys, mgc_lightning.reconstructor, mgc_lightning.reconstruction.run\n"
+        "import sys, mgc_lightning.reconstruction.reconstructor, mgc_lightning.reconstruction.run\n"
         "assert not any(name in sys.modules for name in ('lightning', 'pytorch_lightning', 'wandb'))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,17 +5,17 @@ import json
 import numpy as np
 import pytest
 import torch
-from networks import SIZE
 from PIL import Image
+from tiny_networks import SIZE
 
 from mgc_lightning.cli import main
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.geometry.pose import transform_to_pose
 from mgc_lightning.metrics.shape import vertex_distance
-from mgc_lightning.predictors import Predictor
+from mgc_lightning.networks.predictor import Predictor
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.same_person import refine_same_person
-from mgc_lightning.reconstructor import FaceReconstructor
 from mgc_lightning.synthetic.dataset import make_triplets
 from mgc_lightning.synthetic.settings import SyntheticSettings
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from networks import ROLLED
+from tiny_networks import ROLLED
 
-from mgc_lightning.mesh_files import read_mesh
+from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.reconstruction.maps import draw_normals, geometry_maps
 from mgc_lightning.reconstruction.texture import bake_texture, make_atlas
+from mgc_lightning.reconstruction.textured_mesh import write_textured_glb
 from mgc_lightning.rendering.renderer import FaceRenderer
-from mgc_lightning.textured_mesh import write_textured_glb
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 50])

@@ -61,7 +61,7 @@ assert "fma." not in ptx
 def _python(code: str, folder: Path, **variables: str) -> None:
     environment = {**os.environ, "TRITON_CACHE_DIR": str(folder), **variables}
     environment["PYTHONPATH"] = os.pathsep.join(
-        [str(Path(__file__).parent), *filter(None, [environment.get("PYTHONPATH")])]
+        [str(Path(__file__).parents[1] / "helpers"), *filter(None, [environment.get("PYTHONPATH")])]
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=False

@@ -6,7 +6,7 @@ import torch
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import relative_transform, transform_points
-from mgc_lightning.preprocessing.crop import five_points, similarity_to_template, template, transform_points2d
+from mgc_lightning.photographs.crop import five_points, similarity_to_template, template, transform_points2d
 from mgc_lightning.rendering.rasterizers import get_rasterizer
 from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.synthetic.dataset import make_triplets

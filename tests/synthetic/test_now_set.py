@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.now.benchmark import Protocol, score_prediction
+from mgc_lightning.evaluation.now.dataset import NoWDataset, unknown_challenges
+from mgc_lightning.evaluation.now.predictions import find_predictions
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.metrics.now import CHALLENGES, NoWScores
-from mgc_lightning.metrics.now.benchmark import Protocol, score_prediction
-from mgc_lightning.metrics.now.dataset import NoWDataset, unknown_challenges
-from mgc_lightning.metrics.now.predictions import find_predictions
-from mgc_lightning.preprocessing.photos import read_photo
+from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.synthetic.now_set import GROUND_TRUTH, MEAN_FACE, NoWSetSettings, write_now_set
 from mgc_lightning.synthetic.scanner import ScannerSettings, scan_head
 

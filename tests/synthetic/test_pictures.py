@@ -11,7 +11,7 @@ from PIL import Image
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import transform_points
-from mgc_lightning.preprocessing.crop import fit_similarity_2d, template, transform_points2d
+from mgc_lightning.photographs.crop import fit_similarity_2d, template, transform_points2d
 from mgc_lightning.synthetic.anchors import face_anchors
 from mgc_lightning.synthetic.backgrounds import draw_background, render_background
 from mgc_lightning.synthetic.camera_noise import CameraNoise, adjust_colours, draw_camera

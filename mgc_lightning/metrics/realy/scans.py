@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.mesh_files import read_mesh
+from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.metrics.realy.regions import KEYPOINT_COUNT, REGIONS
 
 KEYPOINTS_FOLDER = "REALY_HIFI3D_keypoints"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files import atomic_path
-from mgc_lightning.mesh_files import read_mesh, write_mesh
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.mesh import read_mesh, write_mesh
 from mgc_lightning.metrics.realy.regions import KEYPOINT_COUNT
 
 KEYPOINT_DATA = Path(__file__).parent / "data"

@@ -1,0 +1,1 @@
+"""Benchmarks as programs: data sets, predictions, folders of results, submissions, tables."""

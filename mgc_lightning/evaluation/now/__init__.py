@@ -1,0 +1,1 @@
+"""NoW: data set, predictions, benchmark folder, submission, table."""

@@ -1,0 +1,51 @@
+"""The cumulative error curve as a picture and as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.metrics.now.aggregate import CURVE_LIMIT_MM, cumulative_curve, thinned_curve
+
+
+def write_curve_csv(path: Path, pooled: Float[NDArray, " N"]) -> None:
+    """Write distance (mm) and percent of the pool within it, every hundredth of a millimetre up to 8."""
+    grid, percent = thinned_curve(pooled)
+    lines = ["distance_mm,percent", *(f"{d:.2f},{p:.6f}" for d, p in zip(grid, percent, strict=True))]
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def draw_curves(path: Path, curves: Mapping[str, Float[NDArray, " N"]]) -> None:
+    """Draw the cumulative curves of pools of distances (mm), as the NoW site does: 0 to 7 mm, percent.
+
+    Args:
+        path: picture to write.
+        curves: pooled distances by name.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.8), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name, pooled in curves.items():
+        edges, percent = cumulative_curve(pooled)
+        # A hundred thousand points make a slow picture and no better one.
+        step = max(1, len(edges) // 4000)
+        axes.plot(
+            np.append(edges[::step], edges[-1]),
+            np.append(percent[::step], percent[-1]),
+            label=f"{name}: median {np.median(pooled):.2f}",
+        )
+    axes.set(xlim=(0, CURVE_LIMIT_MM), ylim=(0, 100), xlabel="Error [mm]", ylabel="Percentage")
+    axes.set_xticks(range(int(CURVE_LIMIT_MM)))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary)

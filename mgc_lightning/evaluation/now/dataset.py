@@ -1,0 +1,199 @@
+"""The NoW data set in its official layouts: the evaluator's folder, and the tree of photographs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.now.boxes import read_detected_box
+from mgc_lightning.files.mesh import read_mesh
+from mgc_lightning.files.plain_obj import parse_vertices
+from mgc_lightning.metrics.now.aggregate import CHALLENGES
+from mgc_lightning.metrics.now.crop import CroppedScan, crop_scan
+from mgc_lightning.metrics.now.landmarks import as_landmarks
+
+SPLITS = ("validation", "test")
+SCANS, LANDMARKS = "scans", "scans_lmks_onlypp"
+PHOTOS, BOXES = "iphone_pictures", "detected_face"
+PHOTO_ROOTS = (".", "final_release_version", "NoW_Dataset/final_release_version")
+"""Where the tree of photographs may lie below a given folder."""
+
+_POINT = re.compile(r"<point\b([^>]*)>")
+_COORDINATE = re.compile(r"\b([xyz])=\"([^\"]*)\"")
+
+
+@dataclass(frozen=True)
+class NoWImage:
+    """Name an image of the list; only the last three parts of its path count.
+
+    Attributes:
+        subject: folder of the person.
+        challenge: folder of the challenge.
+        file: name of the photograph.
+        line: the line of the list, as it stands there.
+    """
+
+    subject: str
+    challenge: str
+    file: str
+    line: str
+
+    @property
+    def name(self) -> str:
+        """SUBJECT/CHALLENGE/FILE."""
+        return f"{self.subject}/{self.challenge}/{self.file}"
+
+    @property
+    def stem(self) -> Path:
+        """SUBJECT/CHALLENGE/ and the file without its last four characters."""
+        return Path(self.subject, self.challenge, self.file[:-4])
+
+
+class NoWDataset:
+    """Find and read what belongs to the images of a NoW data set.
+
+    Args:
+        root: the evaluator's folder: `imagepathsvalidation.txt` or `imagepathstest.txt`, `scans/<SUBJECT>/*.obj` and
+            `scans_lmks_onlypp/<SUBJECT>/*.pp`.
+        photos: the downloaded tree with `iphone_pictures/` and `detected_face/`; looked for in `root` if not given.
+
+    Raises:
+        MGCError: if `root` is no folder.
+    """
+
+    def __init__(self, root: str | Path, photos: str | Path | None = None) -> None:
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise MGCError(f"{self.root}: no such folder; expected a NoW data set")
+        self.photos = Path(photos) if photos is not None else None
+
+    def images(self, split: str = "validation", challenge: str | None = None) -> list[NoWImage]:
+        """List the images of a split, of one challenge or of all.
+
+        Raises:
+            MGCError: if there is no such list, a line is not SUBJECT/CHALLENGE/FILE, or no image is of the challenge.
+        """
+        if split not in SPLITS:
+            raise MGCError(f"Expected a split among {SPLITS}, got {split!r}")
+        path = self.root / f"imagepaths{split}.txt"
+        images = read_image_list(path)
+        if challenge is None:
+            return images
+        chosen = [image for image in images if image.challenge == challenge]
+        if not chosen:
+            found = sorted({image.challenge for image in images})
+            raise MGCError(f"{path}: no image of challenge {challenge!r}; it has {', '.join(found)}")
+        return chosen
+
+    def scan_files(self, subject: str) -> tuple[Path, Path]:
+        """Find the scan and the landmarks of a subject: the first file of each, by name.
+
+        Raises:
+            MGCError: if one is missing.
+        """
+        found = []
+        for folder, pattern in ((SCANS, "*.obj"), (LANDMARKS, "*.pp")):
+            files = sorted((self.root / folder / subject).glob(pattern))
+            if not files:
+                raise MGCError(
+                    f"{self.root / folder / subject}: expected a file {pattern} of subject {subject}. Scans and their "
+                    "landmarks come from the NoW site after registration"
+                )
+            found.append(files[0])
+        return found[0], found[1]
+
+    def scan(self, subject: str) -> CroppedScan:
+        """Read and crop the scan of a subject; cropped scans (half a megabyte) are remembered."""
+        return _cropped(*self.scan_files(subject))
+
+    def photo_file(self, image: NoWImage) -> Path:
+        """Find the photograph of an image."""
+        return self._in_photos(PHOTOS, image.name)
+
+    def box_file(self, image: NoWImage) -> Path:
+        """Find the detected box of an image."""
+        return self._in_photos(BOXES, f"{image.stem}.npy")
+
+    def box(self, image: NoWImage) -> Float[NDArray, " 4"]:
+        """Read the detected box x0, y0, x1, y1 of an image, px of its photograph."""
+        return read_detected_box(self.box_file(image))
+
+    def _in_photos(self, folder: str, name: str) -> Path:
+        base = self.photos or self.root
+        for root in PHOTO_ROOTS:
+            path = base / root / folder / name
+            if path.is_file():
+                return path
+        hint = "" if self.photos else "; photographs may lie elsewhere: give their folder as `photos`"
+        raise MGCError(f"{base / folder / name}: no such file{hint}")
+
+
+def read_image_list(path: Path) -> list[NoWImage]:
+    """Read an official image list.
+
+    Raises:
+        MGCError: if it is missing, empty, or a line does not end in SUBJECT/CHALLENGE/FILE.xyz.
+    """
+    if not path.is_file():
+        others = sorted(other.name for other in path.parent.glob("imagepaths*.txt"))
+        hint = f"; there is {', '.join(others)}: choose that split" if others else ""
+        raise MGCError(
+            f"{path}: no such image list; a NoW data set has imagepathsvalidation.txt or imagepathstest.txt{hint}"
+        )
+    images = list(_parse_lines(path, path.read_text(encoding="utf-8").splitlines()))
+    if not images:
+        raise MGCError(f"{path}: the image list is empty")
+    return images
+
+
+def _parse_lines(path: Path, lines: list[str]) -> Iterator[NoWImage]:
+    for number, line in enumerate(lines, start=1):
+        parts = line.strip().replace("\\", "/").split("/")
+        if len(parts) < 3 or not all(parts[-3:]):
+            raise MGCError(f"{path}, line {number}: expected SUBJECT/CHALLENGE/FILE, got {line!r}")
+        if len(parts[-1]) < 5 or parts[-1][-4] != ".":
+            raise MGCError(
+                f"{path}, line {number}: expected a file name with a suffix of three letters (the evaluator cuts four "
+                f"characters), got {parts[-1]!r}"
+            )
+        yield NoWImage(parts[-3], parts[-2], parts[-1], line.strip())
+
+
+def unknown_challenges(images: list[NoWImage]) -> list[str]:
+    """List challenge folders that the official set does not have."""
+    return sorted({image.challenge for image in images} - set(CHALLENGES))
+
+
+def read_picked_points(path: Path) -> Float[NDArray, "7 3"]:
+    """Read the seven landmarks of a MeshLab `.pp` file, float32, in the order of the file (names are ignored).
+
+    Raises:
+        MGCError: if there are not seven points with x, y and z.
+    """
+    points = []
+    for attributes in _POINT.findall(path.read_text(encoding="utf-8", errors="replace")):
+        found = dict(_COORDINATE.findall(attributes))
+        try:
+            points.append([float(found[axis]) for axis in "xyz"])
+        except (KeyError, ValueError) as error:
+            raise MGCError(f"{path}: expected points with numbers x, y and z, got <point{attributes}>") from error
+    if len(points) != 7:
+        raise MGCError(f"{path}: expected 7 picked points, found {len(points)}")
+    return as_landmarks(np.array(points, np.float32), str(path))
+
+
+@lru_cache(maxsize=128)
+def _cropped(scan: Path, landmarks: Path) -> CroppedScan:
+    data = scan.read_bytes()
+    verts = parse_vertices(data)
+    if verts is None or not len(verts):
+        verts = read_mesh(scan, require_faces=False).verts
+    return crop_scan(verts[:, :3], read_picked_points(landmarks), str(scan))

@@ -1,0 +1,93 @@
+"""Predictions in the official layout: SUBJECT/CHALLENGE/STEM.obj (or .ply) with STEM.npy (or .txt) landmarks."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike, NDArray
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.now.dataset import NoWImage
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.mesh import read_mesh, write_mesh
+from mgc_lightning.metrics.now.landmarks import as_landmarks
+
+MESHES, LANDMARKS = (".obj", ".ply"), (".npy", ".txt")
+"""Suffixes, in the order in which they are looked for."""
+
+
+@dataclass(frozen=True)
+class PredictionFiles:
+    """Hold the files of one prediction."""
+
+    image: NoWImage
+    mesh: Path
+    landmarks: Path
+
+
+def find_predictions(folder: Path, images: list[NoWImage]) -> tuple[list[PredictionFiles], list[NoWImage]]:
+    """Find the predictions of images, and the images without.
+
+    Raises:
+        MGCError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise MGCError(f"{folder}: no such folder of predictions")
+    found, missing = [], []
+    for image in images:
+        mesh = _first(folder / image.stem, MESHES)
+        landmarks = _first(folder / image.stem, LANDMARKS)
+        if mesh is None or landmarks is None:
+            missing.append(image)
+        else:
+            found.append(PredictionFiles(image, mesh, landmarks))
+    return found, missing
+
+
+def _first(stem: Path, suffixes: tuple[str, ...]) -> Path | None:
+    paths = (stem.parent / f"{stem.name}{suffix}" for suffix in suffixes)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def read_prediction(
+    files: PredictionFiles,
+) -> tuple[Float[NDArray, "N 3"], Int[NDArray, "F 3"], Float[NDArray, "7 3"]]:
+    """Read vertices (float64), faces and landmarks (float32 or float64, as stored).
+
+    Raises:
+        MGCError: if the mesh cannot be read or is empty, or there are not seven different finite landmarks.
+    """
+    mesh = read_mesh(files.mesh)
+    return mesh.verts, mesh.faces, read_landmarks(files.landmarks)
+
+
+def read_landmarks(path: Path) -> Float[NDArray, "7 3"]:
+    """Read seven landmarks: .npy (7, 3) or (1, 7, 3) of any float type; .txt seven lines of three numbers, float32.
+
+    Raises:
+        MGCError: if the file holds anything else.
+    """
+    try:
+        if path.suffix == ".npy":
+            array = np.load(path, allow_pickle=False)
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                array = np.loadtxt(path, dtype=np.float32, ndmin=2)
+    except (OSError, ValueError, EOFError, UserWarning) as error:
+        raise MGCError(f"{path}: expected 7 landmarks, 3 numbers each ({error})") from error
+    return as_landmarks(array, str(path))
+
+
+def write_prediction(
+    folder: Path, image: NoWImage, verts: ArrayLike, faces: ArrayLike, landmarks: ArrayLike, suffix: str = ".obj"
+) -> None:
+    """Write a prediction in the official layout: float32 mesh and landmarks."""
+    stem = folder / image.stem
+    write_mesh(stem.parent / f"{stem.name}{suffix}", np.asarray(verts, np.float32), faces)
+    with atomic_path(stem.parent / f"{stem.name}.npy") as temporary:
+        np.save(temporary, as_landmarks(landmarks).astype(np.float32), allow_pickle=False)

@@ -1,0 +1,130 @@
+"""What a run of the benchmark writes: JSON, the official distances file, its summary, the curve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.now.boxes import read_dictionary
+from mgc_lightning.evaluation.now.curve import draw_curves, write_curve_csv
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.metrics.now.scores import NoWScores
+
+
+@dataclass(frozen=True)
+class BenchmarkFiles:
+    """Name the files of a run: all beside the JSON file, in a folder of its name.
+
+    Attributes:
+        output: the JSON file.
+        metrical: whether the run is metrical.
+        challenge: the challenge, or None for all.
+    """
+
+    output: Path
+    metrical: bool = False
+    challenge: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Folder of everything but the JSON file."""
+        return self.output.with_suffix("")
+
+    @property
+    def distances(self) -> Path:
+        """The official file of all distances; its method's name is that of the JSON file."""
+        kind = "_metrical" if self.metrical else ""
+        part = f"_{self.challenge}" if self.challenge else ""
+        return self.folder / f"{self.output.stem}{kind}_computed_distances{part}.npy"
+
+    @property
+    def summary(self) -> Path:
+        """The official text of median and mean."""
+        return self.distances.with_name(f"{self.distances.name}.meanmedian")
+
+    @property
+    def curve_picture(self) -> Path:
+        """The cumulative curve as PNG."""
+        return self.folder / "cumulative_error.png"
+
+    @property
+    def curve_table(self) -> Path:
+        """The cumulative curve as CSV."""
+        return self.folder / "cumulative_error.csv"
+
+    @property
+    def finished(self) -> Path:
+        """Folder of the finished images of a run that has not ended."""
+        return self.folder / "unfinished"
+
+
+def results_json(scores: NoWScores, missing: Sequence[str]) -> dict[str, Any]:
+    """Give the results as plain values."""
+    total = scores.total
+    return {
+        "median": total.median,
+        "mean": total.mean,
+        "std": total.std,
+        "n": total.n,
+        "missing": list(missing),
+        "images": [
+            {
+                "image": image.name,
+                "median": error.median,
+                "mean": error.mean,
+                "std": error.std,
+                "n": error.n,
+                "reflected": image.reflected,
+            }
+            for image in scores.images
+            for error in [image.error]
+        ],
+    }
+
+
+def write_results(files: BenchmarkFiles, scores: NoWScores, missing: Sequence[str], lines: Sequence[str]) -> None:
+    """Write all files of a run.
+
+    Args:
+        files: where.
+        scores: what.
+        missing: images without a prediction.
+        lines: lines of the image list that were asked for.
+    """
+    pooled, total = scores.pooled, scores.total
+    write_distances(files.distances, scores, len(missing), lines)
+    with atomic_path(files.summary) as temporary:
+        temporary.write_text(f"{total.median}\n{total.mean}\n", encoding="ascii")
+    write_curve_csv(files.curve_table, pooled)
+    draw_curves(files.curve_picture, {files.output.stem: pooled})
+    with atomic_path(files.output) as temporary:
+        temporary.write_text(json.dumps(results_json(scores, missing), indent=1) + "\n", encoding="utf-8")
+
+
+def write_distances(path: Path, scores: NoWScores, num_missing: int, lines: Sequence[str]) -> None:
+    """Write the official file: a pickled dictionary computed_distances, num_missing_files, input_files."""
+    content = {
+        "computed_distances": [image.distances for image in scores.images],
+        "num_missing_files": num_missing,
+        "input_files": np.array(list(lines)),
+    }
+    with atomic_path(path) as temporary:
+        np.save(temporary, np.array(content, dtype=object), allow_pickle=True)
+
+
+def read_distances(path: Path) -> list[np.ndarray]:
+    """Read the distances of an official file, this program's or the organisers', for curves of several methods.
+
+    Raises:
+        MGCError: if it is no such file.
+    """
+    content = read_dictionary(path)
+    if "computed_distances" not in content:
+        raise MGCError(f"{path}: expected the distances of a NoW run (a dictionary with computed_distances)")
+    return [np.asarray(part, np.float64) for part in content["computed_distances"]]

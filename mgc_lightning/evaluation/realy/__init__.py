@@ -1,0 +1,1 @@
+"""REALY: data set, predictions, benchmark folder, submission, table."""

@@ -1,0 +1,50 @@
+"""REALY scores on a terminal, with published rows beneath."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from mgc_lightning.evaluation.realy.published import PUBLISHED
+from mgc_lightning.metrics.realy.regions import REGIONS
+from mgc_lightning.metrics.realy.scores import RealyScores
+
+
+def scores_table(scores: RealyScores, view: str) -> Table:
+    """Lay out mean +- std and median of the regions, and the published rows of the view, marked as such."""
+    table = Table(title=f"REALY, {view} view, mm: mean ± std (median); n = {len(scores.predictions)}")
+    for column in ("", *REGIONS, "all"):
+        table.add_column(column, justify="left" if not column else "right", no_wrap=True)
+    regions = scores.regions
+    cells = [
+        f"{regions[region].mean:.3f} ± {_std(regions[region].std)} ({regions[region].median:.3f})" for region in REGIONS
+    ]
+    table.add_row("these predictions", *cells, f"{scores.all:.3f}", end_section=True)
+    for row in PUBLISHED[view]:
+        cells = [f"{mean:.3f} ± {std:.3f}" for mean, std in row.regions]
+        table.add_row(f"{row.method} (published)", *cells, f"{row.all:.3f}")
+    table.caption = "Published rows: 100 subjects of REALY, as in table 2 of 3DDFA-V3 (CVPR 2024)"
+    return table
+
+
+def print_scores(scores: RealyScores, view: str, missing: Sequence[str] = (), console: Console | None = None) -> None:
+    """Print the table, and what to mind: missing and mirrored predictions."""
+    console = console or Console(width=None if Console().is_terminal else 140)
+    if not scores.predictions:
+        console.print("No prediction was scored.")
+        return
+    console.print(scores_table(scores, view))
+    if missing:
+        console.print(f"{len(missing)} predictions are missing; the averages are over the others.")
+    mirrored = [prediction.name for prediction in scores.predictions if prediction.reflected]
+    if mirrored:
+        console.print(
+            f"The seven keypoints of {', '.join(mirrored)} fit the scan only mirrored: are left and right swapped?"
+        )
+
+
+def _std(std: float) -> str:
+    return "-" if math.isnan(std) else f"{std:.3f}"

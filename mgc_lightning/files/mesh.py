@@ -1,0 +1,240 @@
+"""Meshes on disk: OBJ, PLY and GLB, with vertex colours, in the order of the vertices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.plain_obj import parse_plain_obj
+
+
+@dataclass(frozen=True)
+class MeshFile:
+    """Hold what a mesh file says.
+
+    Attributes:
+        verts: (N, 3) float64, in the file's unit and order.
+        faces: (F, 3) int64, polygons split into fans; (0, 3) where the file has none.
+        colors: (N, 3) float64 in [0, 1], display space, or None.
+    """
+
+    verts: Float[NDArray, "N 3"]
+    faces: Int[NDArray, "F 3"]
+    colors: Float[NDArray, "N 3"] | None = None
+
+
+def write_mesh(
+    path: str | os.PathLike[str],
+    verts: ArrayLike | Tensor,
+    faces: ArrayLike | Tensor,
+    colors: ArrayLike | Tensor | None = None,
+) -> Path:
+    """Write a mesh as the suffix of `path` says: .obj, .ply or .glb; whole or not at all.
+
+    OBJ carries colours as six-number vertex lines and keeps float32 verts exactly; PLY is binary, float32.
+    glTF is defined in metres and linear colour: a GLB keeps the millimetres under a node scaled by .001, and
+    its colours are converted from display space.
+
+    Args:
+        path: the file to write; parent folders are created.
+        verts: (N, 3), mm.
+        faces: (F, 3) vertex indices.
+        colors: (N, 3) display-space RGB; clipped to [0, 1].
+
+    Raises:
+        MGCError: if the suffix is unknown, the mesh is empty or not finite, or shapes or indices do not fit.
+    """
+    target = Path(path)
+    writer = _WRITERS.get(target.suffix.lower())
+    if writer is None:
+        raise MGCError(f"{target}: expected a suffix among {sorted(_WRITERS)}, got {target.suffix!r}")
+    mesh = _checked(str(target), _array(verts), _array(faces), None if colors is None else _array(colors))
+    with atomic_path(target) as temporary:
+        writer(temporary, mesh)
+    return target
+
+
+def read_mesh(path: str | os.PathLike[str], require_faces: bool = True) -> MeshFile:
+    """Read an OBJ, PLY or GLB file without changing the number or the order of its vertices.
+
+    Args:
+        path: the file. OBJ lines `v x y z`, `v x y z w` and the coloured `v x y z r g b`; faces `i`, `i/t`,
+            `i//n`, `i/t/n`, negative indices and polygons are understood; textures are ignored.
+        require_faces: refuse point sets.
+
+    Raises:
+        MGCError: if the file is missing, empty, not a mesh, or holds values that are not finite.
+    """
+    source = Path(path)
+    reader = _READERS.get(source.suffix.lower())
+    if reader is None:
+        raise MGCError(f"{source}: expected a mesh file among {sorted(_READERS)}, got {source.suffix!r}")
+    if not source.is_file():
+        raise MGCError(f"{source}: no such mesh file")
+    try:
+        verts, faces, colors = reader(source)
+    except MGCError:
+        raise
+    except Exception as error:  # parsers raise anything on foreign bytes
+        raise MGCError(f"{source}: could not be read as {source.suffix} ({error})") from error
+    return _checked(str(source), verts, faces, colors, require_faces)
+
+
+def _array(values: ArrayLike | Tensor) -> NDArray:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
+def _checked(name: str, verts: NDArray, faces: NDArray, colors: NDArray | None, require_faces: bool = True) -> MeshFile:
+    if verts.ndim != 2 or verts.shape[1] != 3 or not len(verts):
+        raise MGCError(f"{name}: expected vertices of shape (N, 3) with N > 0, got {verts.shape}")
+    faces = faces.reshape(0, 3) if faces.size == 0 else faces
+    if faces.ndim != 2 or faces.shape[1] != 3 or (require_faces and not len(faces)):
+        raise MGCError(f"{name}: expected triangles of shape (F, 3) with F > 0, got {faces.shape}")
+    if not np.isfinite(verts).all():
+        first = int(np.flatnonzero(~np.isfinite(verts).all(axis=1))[0])
+        raise MGCError(f"{name}: vertex {first} is not finite: {verts[first].tolist()}")
+    if len(faces) and (faces.min() < 0 or faces.max() >= len(verts)):
+        raise MGCError(
+            f"{name}: a face names vertex {faces.max() if faces.min() >= 0 else faces.min()}, "
+            f"but there are {len(verts)} vertices"
+        )
+    if colors is not None:
+        if colors.shape != verts.shape:
+            raise MGCError(f"{name}: expected colours of shape {verts.shape}, got {colors.shape}")
+        colors = np.nan_to_num(colors.astype(np.float64)).clip(0.0, 1.0)
+    return MeshFile(verts.astype(np.float64), faces.astype(np.int64), colors)
+
+
+def _write_obj(path: Path, mesh: MeshFile) -> None:
+    if mesh.colors is None:
+        rows, form = mesh.verts, "v %.9g %.9g %.9g"
+    else:
+        rows, form = np.hstack([mesh.verts, mesh.colors]), "v %.9g %.9g %.9g %.6f %.6f %.6f"
+    lines = "\n".join(form % tuple(row) for row in rows.tolist())
+    triangles = "\n".join("f %d %d %d" % tuple(face) for face in (mesh.faces + 1).tolist())  # noqa: UP031
+    path.write_text(f"{lines}\n{triangles}\n", encoding="ascii")
+
+
+def _write_ply(path: Path, mesh: MeshFile) -> None:
+    colors = None if mesh.colors is None else np.round(mesh.colors * 255).astype(np.uint8)
+    model = trimesh.Trimesh(mesh.verts, mesh.faces, vertex_colors=colors, process=False)
+    model.export(path, file_type="ply")
+
+
+def _write_glb(path: Path, mesh: MeshFile) -> None:
+    # The default glTF material is a metal, which viewers show almost black.
+    material = trimesh.visual.material.PBRMaterial(metallicFactor=0.0, roughnessFactor=0.8, doubleSided=True)
+    visual = trimesh.visual.TextureVisuals(material=material)
+    if mesh.colors is not None:
+        rgba = np.hstack([_srgb_to_linear(mesh.colors), np.ones((len(mesh.verts), 1))])
+        visual.vertex_attributes["color"] = np.round(rgba * 255).astype(np.uint8)
+    model = trimesh.Trimesh(mesh.verts, mesh.faces, visual=visual, process=False)
+    scene = trimesh.Scene()
+    scene.add_geometry(model, node_name="face", transform=np.diag([0.001, 0.001, 0.001, 1.0]))
+    path.write_bytes(trimesh.exchange.gltf.export_glb(scene, include_normals=True))
+
+
+def _read_obj(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
+    data = path.read_bytes()
+    plain = parse_plain_obj(data)
+    if plain is not None:
+        verts, triangles = plain
+        return verts[:, :3], triangles, _as_unit_colors(verts[:, 3:]) if verts.shape[1] == 6 else None
+    points: list[list[float]] = []
+    faces: list[tuple[int, int, int]] = []
+    text = data.decode("utf-8", errors="replace").replace("\\\n", " ")
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split()
+        if not words or words[0] not in ("v", "f"):
+            continue
+        try:
+            if words[0] == "v":
+                points.append([float(word) for word in _before_comment(words[1:])])
+            else:
+                corners = [int(word.split("/", 1)[0]) for word in _before_comment(words[1:])]
+                if 0 in corners or len(corners) < 3:
+                    raise ValueError("a face needs three corners that count from 1")
+                corners = [corner - 1 if corner > 0 else len(points) + corner for corner in corners]
+                faces.extend((corners[0], b, c) for b, c in pairwise(corners[1:]))
+        except ValueError as error:
+            raise MGCError(f"{path}, line {number}: expected OBJ, got {line[:60]!r} ({error})") from error
+    if not points:
+        raise MGCError(f"{path}: expected an OBJ file with vertices, found no `v` line")
+    verts = _rectangular(path, points)
+    colors = _as_unit_colors(verts[:, -3:]) if verts.shape[1] in (6, 7) else None
+    return verts[:, :3], np.array(faces, np.int64).reshape(-1, 3), colors
+
+
+def _before_comment(words: list[str]) -> list[str]:
+    return words[: words.index("#")] if "#" in words else words
+
+
+def _rectangular(path: Path, points: list[list[float]]) -> NDArray:
+    widths = {len(point) for point in points}
+    if min(widths) < 3:
+        raise MGCError(f"{path}: a `v` line has fewer than three numbers")
+    # A file whose lines differ in length carries no colour for every vertex: keep the positions.
+    width = widths.pop() if len(widths) == 1 else 3
+    return np.array([point[:width] for point in points], np.float64)
+
+
+def _as_unit_colors(colors: NDArray) -> NDArray:
+    """Bring colours to [0, 1]: some writers put 0..255 on `v` lines."""
+    return colors / 255.0 if colors.max(initial=0.0) > 1.0 + 1e-6 else colors
+
+
+def _read_ply(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
+    with path.open("rb") as stream:
+        found = trimesh.exchange.ply.load_ply(stream, fix_texture=False, skip_materials=True)
+    if "vertices" not in found:
+        raise MGCError(f"{path}: expected a PLY file with vertices, found none")
+    colors = found.get("vertex_colors")
+    if colors is not None:
+        colors = np.asarray(colors)[:, :3] / (255.0 if np.asarray(colors).dtype.kind in "ui" else 1.0)
+    faces = np.asarray(found.get("faces", []), np.int64)
+    if faces.ndim == 2 and faces.shape[1] > 3:
+        faces = np.concatenate([faces[:, [0, k, k + 1]] for k in range(1, faces.shape[1] - 1)])
+    return np.asarray(found["vertices"]), faces, colors
+
+
+def _read_glb(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
+    scene = trimesh.load_scene(path, file_type="glb", process=False, maintain_order=True)
+    models = [model for model in scene.geometry.values() if isinstance(model, trimesh.Trimesh)]
+    if len(models) != 1:
+        raise MGCError(f"{path}: expected one mesh, found {len(models)}")
+    colors = getattr(models[0].visual, "vertex_attributes", {}).get("color")
+    if colors is not None:
+        colors = _linear_to_srgb(np.asarray(colors)[:, :3] / 255.0)
+    return np.asarray(models[0].vertices), np.asarray(models[0].faces), colors
+
+
+def _srgb_to_linear(colors: NDArray) -> NDArray:
+    """Convert display-space colour to linear light (IEC 61966-2-1)."""
+    return np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+
+
+def _linear_to_srgb(colors: NDArray) -> NDArray:
+    return np.where(colors <= 0.0031308, colors * 12.92, 1.055 * colors ** (1 / 2.4) - 0.055)
+
+
+_WRITERS: dict[str, Callable[[Path, MeshFile], None]] = {
+    ".obj": _write_obj,
+    ".ply": _write_ply,
+    ".glb": _write_glb,
+}
+_READERS: dict[str, Callable[[Path], tuple[NDArray, NDArray, NDArray | None]]] = {
+    ".obj": _read_obj,
+    ".ply": _read_ply,
+    ".glb": _read_glb,
+}

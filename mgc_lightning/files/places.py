@@ -1,0 +1,20 @@
+"""Where shipped configs and the user's cache are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def configs_folder() -> Path:
+    """Give the folder of shipped configs: inside the package in a wheel, beside it in a clone."""
+    installed = PACKAGE / "configs"
+    return installed if installed.is_dir() else PACKAGE.parent / "configs"
+
+
+def cache_folder() -> Path:
+    """Give the user's cache: `MGC_CACHE`, or `~/.cache/mgc_lightning`."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mgc_lightning"
+    return Path(os.environ.get("MGC_CACHE", default)).expanduser()

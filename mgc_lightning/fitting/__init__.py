@@ -1,0 +1,1 @@
+"""Coefficients without a network: fitted to landmarks, or by the objective."""

@@ -1,0 +1,1 @@
+"""Networks: from aligned crops to coefficients, their files, their exports."""

@@ -1,0 +1,243 @@
+"""Exports of a network: ONNX, torch.export and safetensors, each run and compared with the module."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
+from mgc_lightning.networks.files import STEM, load_network, save_network
+
+__all__ = ["FORMATS", "ExportReport", "ExportedFile", "export_network", "load_network"]
+
+OUTPUTS = ("coefficients", "verts", "landmarks")
+"""Names of the outputs of every export, in order."""
+TOLERANCES = {"coefficients": 1e-4, "verts": 1e-2, "landmarks": 1e-2}
+"""Largest difference to the module: coefficients relative to their size where that exceeds 1; mm; px."""
+OPSET = 18
+BATCHES = (1, 3)
+
+Runner = Callable[[Tensor], Sequence[Tensor]]
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """Describe one export that was run.
+
+    Attributes:
+        format: `onnx`, `torch` or `safetensors`.
+        path: where it lies.
+        differences: the largest difference to the module by output, over all tried batch sizes.
+    """
+
+    format: str
+    path: Path
+    differences: dict[str, float]
+
+    def __str__(self) -> str:
+        """Say format, size, differences and path in a line."""
+        size = self.path.stat().st_size / 2**20
+        units = {"coefficients": "", "verts": " mm", "landmarks": " px"}
+        parts = ", ".join(f"{name} {value:.1e}{units[name]}" for name, value in self.differences.items())
+        return f"{self.format:<12} {size:7.1f} MiB   max difference: {parts}   {self.path}"
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """List the exports of one network.
+
+    Attributes:
+        folder: where they lie.
+        files: one entry a format.
+        notes: what a user should know about them.
+    """
+
+    folder: Path
+    files: list[ExportedFile] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Give a line a file, then the notes."""
+        return "\n".join([*map(str, self.files), *self.notes])
+
+
+def export_network(
+    network: FaceNetwork,
+    folder: str | os.PathLike[str],
+    formats: Sequence[str] = ("onnx", "torch", "safetensors"),
+) -> ExportReport:
+    """Export a network, run every export on batches of 1 and 3, and compare it with the module.
+
+    Input is `images` (B, 3, S, S), RGB in [0, 1]; outputs are `coefficients` (B, C), `verts` (B, N, 3) in
+    mm and `landmarks` (B, 68, 2) in px. Exports are float32 on the CPU; each carries `FaceNetwork.config`
+    as metadata, and the folder holds it as `network.json`. The network that is passed stays as it is.
+
+    Args:
+        network: the module to export.
+        folder: created if need be; files of the same names are replaced.
+        formats: some of `onnx` (network.onnx, dynamic batch), `torch` (network.pt2 of torch.export,
+            dynamic batch) and `safetensors` (network.safetensors, weights and description).
+
+    Raises:
+        MGCError: if a format is unknown, or an export differs from the module by more than `TOLERANCES`.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise MGCError(f"Unknown export formats {unknown or list(formats)}; choose among {list(FORMATS)}")
+    target = Path(folder)
+    module = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
+    report = ExportReport(target, notes=_notes(module, formats))
+    for name in dict.fromkeys(formats):
+        suffix, write = FORMATS[name]
+        path = target / f"{STEM}{suffix}"
+        with atomic_path(path) as temporary, _quiet():
+            run = write(module, temporary)
+            differences = compare(module, run)
+            _check(name, path, differences)
+        report.files.append(ExportedFile(name, path, differences))
+    with atomic_path(target / f"{STEM}.json") as temporary:
+        temporary.write_text(json.dumps(module.config, indent=2) + "\n", encoding="utf-8")
+    return report
+
+
+def compare(network: FaceNetwork, run: Runner, batches: Sequence[int] = BATCHES) -> dict[str, float]:
+    """Measure the largest differences between a network and another form of it on seeded images.
+
+    Coefficients are compared relative to their size where that exceeds 1: the distance counts thousands of
+    mm.
+
+    Args:
+        network: the module.
+        run: maps images (B, 3, S, S) to the same outputs.
+        batches: sizes B that are tried.
+
+    Returns:
+        One number for each of `OUTPUTS`; infinity where shapes differ or a value is not finite.
+    """
+    generator = torch.Generator().manual_seed(0)
+    worst = dict.fromkeys(OUTPUTS, 0.0)
+    for batch in batches:
+        images = torch.rand(batch, 3, network.image_size, network.image_size, generator=generator)
+        with torch.no_grad():
+            results, expected = run(images), network(images)
+        for name, found, truth in zip(OUTPUTS, results, expected, strict=True):
+            if found.shape != truth.shape or not bool(found.isfinite().all()):
+                worst[name] = float("inf")
+                continue
+            difference = (found - truth).abs()
+            if name == "coefficients":
+                difference = difference / truth.abs().clamp(min=1.0)
+            worst[name] = max(worst[name], float(difference.max()))
+    return worst
+
+
+def _check(name: str, path: Path, differences: dict[str, float]) -> None:
+    bad = {key: value for key, value in differences.items() if not value <= TOLERANCES[key]}
+    if bad:
+        raise MGCError(
+            f"The {name} export differs from the network by {bad}, allowed are {TOLERANCES}; {path} was not written"
+        )
+
+
+def _notes(module: FaceNetwork, formats: Sequence[str]) -> list[str]:
+    notes = []
+    if {"onnx", "torch"} & set(formats):
+        model = module.face_model
+        notes.append(
+            f"ONNX and torch.export files hold the geometry of face model `{model.name}` (licence: {model.licence})."
+        )
+    if module.config["encoder"]["backbone"]["init_args"] is None:
+        notes.append(
+            f"The backbone `{type(module.encoder.backbone).__name__}` has no attribute `config`: the "
+            "safetensors file cannot be loaded without its Python object."
+        )
+    return notes
+
+
+def _write_safetensors(module: FaceNetwork, path: Path) -> Runner:
+    save_network(module, path)
+    if module.config["encoder"]["backbone"]["init_args"] is None:
+        return module
+    return load_network(path, module.face_model)
+
+
+def _dynamic_shapes() -> dict[str, dict[int, torch.export.Dim]]:
+    return {"images": {0: torch.export.Dim("batch", min=1, max=65536)}}
+
+
+def _example(module: FaceNetwork) -> Tensor:
+    # Two images: torch.export would take a batch of one for a constant.
+    return torch.zeros(2, 3, module.image_size, module.image_size)
+
+
+def _write_torch(module: FaceNetwork, path: Path) -> Runner:
+    program = torch.export.export(module, (_example(module),), dynamic_shapes=_dynamic_shapes(), strict=False)
+    config = json.dumps(module.config)
+    torch.export.save(program, path, extra_files={NETWORK_KEY: config}, opset_version=None)
+    return torch.export.load(path).module()
+
+
+def _write_onnx(module: FaceNetwork, path: Path) -> Runner:
+    program = torch.onnx.export(
+        module,
+        (_example(module),),
+        dynamo=True,
+        dynamic_shapes=_dynamic_shapes(),
+        input_names=["images"],
+        output_names=list(OUTPUTS),
+        opset_version=OPSET,
+        verbose=False,
+    )
+    assert program is not None
+    program.model.metadata_props[NETWORK_KEY] = json.dumps(module.config)
+    program.save(path, external_data=False)
+    return onnx_runner(path)
+
+
+def onnx_runner(path: Path) -> Runner:
+    """Give a function that runs an ONNX export with onnxruntime on the CPU."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def run(images: Tensor) -> list[Tensor]:
+        arrays = session.run(list(OUTPUTS), {"images": np.ascontiguousarray(images.numpy(), np.float32)})
+        return [torch.from_numpy(array) for array in arrays]
+
+    return run
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what the exporters say about themselves; errors pass."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        exporter.setLevel(level)
+
+
+FORMATS: dict[str, tuple[str, Callable[[FaceNetwork, Path], Runner]]] = {
+    "onnx": (".onnx", _write_onnx),
+    "torch": (".pt2", _write_torch),
+    "safetensors": (".safetensors", _write_safetensors),
+}
+"""Formats by name: the suffix of the file, and what writes it and gives it back running."""

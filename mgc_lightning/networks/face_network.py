@@ -1,0 +1,234 @@
+"""The network: photographs in, face coefficients, vertices and landmarks out. Plain torch, exportable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mgc_lightning.coefficients import LIGHT_AMBIENT, FaceCoefficients
+from mgc_lightning.encoders.encoder import Encoder
+from mgc_lightning.encoders.registry import build_encoder, describe_encoder
+from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models import load_face_model
+from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics, project
+from mgc_lightning.geometry.pose import pose_to_transform, transform_points
+from mgc_lightning.networks.output_scaling import OutputScaling
+
+NETWORK_KEY = "mgc_network_config"
+"""Under which files keep `FaceNetwork.config`: checkpoints, safetensors, ONNX and torch.export metadata."""
+CONFIG_VERSION = 1
+"""Version of the dictionary that `FaceNetwork.config` gives."""
+
+
+class FaceNetwork(nn.Module):
+    """Regress a face from an aligned crop: encoder, output scaling, main pose and ambient light, face model.
+
+    The main pose is the face model's at the default focal length; for another focal length its distance is
+    scaled by `focal / 4700`, so that the mean face keeps its size in the image.
+
+    Args:
+        encoder: maps images to raw vectors of as many numbers as the face model has coefficients.
+        face_model: decodes the coefficients. Its arrays are no part of the state dict.
+        image_size: side of the crop in px.
+        focal: focal length in px of a 224 px crop.
+        output_scaling: scale of each group of raw outputs; the official network's (none) if not given.
+
+    Raises:
+        MGCError: if the encoder's output does not fit the face model.
+
+    Example:
+        >>> from mgc_lightning.encoders import Encoder, ResNet
+        >>> face_model = load_face_model("makehuman")
+        >>> encoder = Encoder(ResNet(18, width=8), face_model.layout.total)
+        >>> network = FaceNetwork(encoder, face_model, image_size=96)
+        >>> coefficients, verts, landmarks = network(torch.rand(2, 3, 96, 96))
+        >>> verts.shape, landmarks.shape
+        (torch.Size([2, 4032, 3]), torch.Size([2, 68, 2]))
+    """
+
+    K: Float[Tensor, "3 3"]
+    offset: Float[Tensor, " C"]
+    scale: Float[Tensor, " C"]
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        face_model: FaceModel,
+        image_size: int = 224,
+        focal: float = DEFAULT_FOCAL,
+        output_scaling: OutputScaling | None = None,
+    ) -> None:
+        super().__init__()
+        self.layout = face_model.layout
+        if encoder.num_outputs != self.layout.total:
+            raise MGCError(
+                f"The encoder gives {encoder.num_outputs} numbers, but face model `{face_model.name}` has "
+                f"{self.layout.total} coefficients {self.layout.sizes}: set num_outputs={self.layout.total}"
+            )
+        self.encoder = encoder
+        self.face_model = face_model
+        self.image_size = int(image_size)
+        self.focal = float(focal)
+        self.output_scaling = output_scaling or OutputScaling.official()
+        ratio = self.focal / DEFAULT_FOCAL
+        offset = torch.zeros(self.layout.total)
+        offset[self.layout.slices["pose"]] = main_pose_at(face_model.main_pose.detach().cpu(), self.focal)
+        offset[self.layout.slices["light"]] = ambient_light()
+        scale = self.output_scaling.vector(self.layout, face_model.expression_sigma, ratio)
+        self.register_buffer("K", intrinsics(self.image_size, self.focal), persistent=False)
+        self.register_buffer("offset", offset, persistent=False)
+        self.register_buffer("scale", scale, persistent=False)
+
+    def predict_vector(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
+        """Predict absolute coefficients as one vector, float32 whatever the precision of the encoder.
+
+        Raises:
+            MGCError: if the images are not (B, 3, image_size, image_size).
+        """
+        size = self.image_size
+        if images.ndim != 4 or tuple(images.shape[1:]) != (3, size, size):
+            raise MGCError(f"Expected images of shape (B, 3, {size}, {size}), got {tuple(images.shape)}")
+        return self.offset + self.scale * self.encoder(images).float()
+
+    def coefficients(self, images: Float[Tensor, "B 3 H W"]) -> FaceCoefficients:
+        """Predict absolute coefficients of aligned RGB crops in [0, 1]."""
+        return FaceCoefficients.from_vector(self.predict_vector(images), self.layout)
+
+    def decode(
+        self, coefficients: FaceCoefficients
+    ) -> tuple[Float[Tensor, "*batch N 3"], Float[Tensor, "*batch 68 2"]]:
+        """Turn coefficients into vertices (mm, model frame) and projected landmarks (px)."""
+        verts = self.face_model.shape(coefficients.identity, coefficients.expression)
+        points_cam = transform_points(pose_to_transform(coefficients.pose), self.face_model.landmarks68(verts))
+        return verts, project(points_cam, self.K)
+
+    def forward(
+        self, images: Float[Tensor, "B 3 H W"]
+    ) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B N 3"], Float[Tensor, "B 68 2"]]:
+        """Reconstruct faces.
+
+        Args:
+            images: (B, 3, S, S) aligned crops, RGB in [0, 1].
+
+        Returns:
+            Coefficients (B, C), absolute, in the official order; vertices (B, N, 3) in mm, model frame;
+            landmarks (B, 68, 2) in px of the crop.
+        """
+        vector = self.predict_vector(images)
+        if torch.is_autocast_enabled(vector.device.type):
+            with torch.autocast(vector.device.type, enabled=False):
+                return vector, *self.decode(FaceCoefficients.from_vector(vector, self.layout))
+        return vector, *self.decode(FaceCoefficients.from_vector(vector, self.layout))
+
+    @property
+    def main_pose(self) -> Float[Tensor, " 6"]:
+        """The pose (6,) of a silent encoder: the face model's main pose at this network's focal length."""
+        return self.offset[self.layout.slices["pose"]]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Describe the network in plain, JSON-able values; `from_config` builds it again, unweighted."""
+        return {
+            "version": CONFIG_VERSION,
+            "encoder": describe_encoder(self.encoder),
+            "face_model": {
+                "name": self.face_model.name,
+                "level": self.face_model.level,
+                "fingerprint": self.face_model.fingerprint,
+                "licence": self.face_model.licence,
+                "layout": asdict(self.layout),
+            },
+            "image_size": self.image_size,
+            "focal": self.focal,
+            "output_scaling": asdict(self.output_scaling),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], face_model: FaceModel | None = None) -> Self:
+        """Build the network that `config` describes, with fresh weights.
+
+        Args:
+            config: what `FaceNetwork.config` gave.
+            face_model: the face model to use; loaded by the stored name and level if not given.
+
+        Raises:
+            MGCError: if the description is incomplete, its backbone unknown, or the face model another one.
+        """
+        try:
+            if config["version"] > CONFIG_VERSION:
+                raise MGCError(
+                    f"The stored network has version {config['version']}, this release reads up to "
+                    f"{CONFIG_VERSION}: update mgc-lightning"
+                )
+            stored = config["face_model"]
+            if face_model is None:
+                face_model = load_face_model(stored["name"], level=stored["level"])
+            check_face_model(stored, face_model)
+            return cls(
+                build_encoder(config["encoder"]),
+                face_model,
+                image_size=config["image_size"],
+                focal=config["focal"],
+                output_scaling=OutputScaling.from_dict(config["output_scaling"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise MGCError(f"The stored description of the network is incomplete or foreign: {error!r}") from error
+
+    def check_config(self, config: Mapping[str, Any] | None) -> None:
+        """Make sure that the weights stored with this description mean the same thing in this network.
+
+        Another image size, focal length or level of detail is a choice that weights survive.
+
+        Raises:
+            MGCError: if there is no description, or the face model, the encoder or the output scaling differ.
+        """
+        if config is None:
+            raise MGCError("The checkpoint holds no description of a network: MGCModule did not write it")
+        try:
+            check_face_model(config["face_model"], self.face_model)
+            for part in ("encoder", "output_scaling"):
+                # Through JSON, since a stored tuple may come back as a list.
+                theirs, ours = (json.loads(json.dumps(c[part])) for c in (config, self.config))
+                if theirs != ours:
+                    raise MGCError(
+                        f"The checkpoint's {part} is {theirs}, this network's is {ours}: "
+                        "give the configuration that it was trained with"
+                    )
+        except (KeyError, TypeError) as error:
+            raise MGCError(f"The stored description of the network is incomplete: {error!r}") from error
+
+
+def main_pose_at(main_pose: Float[Tensor, " 6"], focal: float) -> Float[Tensor, " 6"]:
+    """Move the main pose, defined at the default focal length, to the distance that keeps the face's size."""
+    scale = torch.ones_like(main_pose)
+    scale[5] = focal / DEFAULT_FOCAL
+    return main_pose * scale
+
+
+def ambient_light() -> Float[Tensor, " 27"]:
+    """Give the constant light: `LIGHT_AMBIENT` in the first band of each colour (MGCNet sec. 4)."""
+    light = torch.zeros(3, 9)
+    light[:, 0] = LIGHT_AMBIENT
+    return light.flatten()
+
+
+def check_face_model(stored: Mapping[str, Any], face_model: FaceModel) -> None:
+    """Compare the face model that a network was trained with to the one at hand.
+
+    Raises:
+        MGCError: if their geometry differs: the coefficients would mean other faces.
+    """
+    if stored["fingerprint"] != face_model.fingerprint:
+        raise MGCError(
+            f"The network was trained with face model `{stored['name']}` (fingerprint "
+            f"{stored['fingerprint'][:12]}, coefficients {stored.get('layout')}), but this one is "
+            f"`{face_model.name}` (fingerprint {face_model.fingerprint[:12]}, coefficients "
+            f"{asdict(face_model.layout)}). Load the face model of the training, or train again."
+        )

@@ -1,0 +1,117 @@
+"""Face detectors: what they give, and landmarks that are given in files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.photographs.landmark_files import SUFFIXES, read_landmarks
+
+
+@dataclass(frozen=True)
+class DetectedFace:
+    """Hold one face of a photograph.
+
+    Attributes:
+        landmarks: (68, 2) px of the photograph, iBUG order, 3D-type contour, pixel centres at +.5.
+        score: confidence that this is a face, in [0, 1].
+        confidence: (68,) confidence of each landmark in [0, 1], where the detector knows it.
+    """
+
+    landmarks: Float[Tensor, "68 2"]
+    score: float = 1.0
+    confidence: Float[Tensor, " 68"] | None = None
+
+    @property
+    def size(self) -> float:
+        """Half the perimeter of the landmarks' box in px; MGCNet takes the face that has the largest."""
+        return float((self.landmarks.amax(0) - self.landmarks.amin(0)).sum())
+
+
+class FaceDetector(Protocol):
+    """Find faces with their 68 landmarks."""
+
+    def detect(self, image: Float[Tensor, "3 H W"], path: Path | None = None) -> list[DetectedFace]:
+        """Give the faces of an image, RGB in [0, 1], in any order.
+
+        Args:
+            image: (3, H, W).
+            path: where it came from, for detectors that look something up.
+
+        Raises:
+            MGCError: if this image cannot be served.
+        """
+        ...
+
+
+class LandmarkFolder:
+    """Take landmarks from files: one a photograph, of its relative path or its stem, `.pts`, `.txt` or `.npy`.
+
+    Args:
+        folder: of the files; `folder/anna/1.pts` serves `photos/anna/1.jpg`, and so does `folder/1.pts`.
+        root: of the photographs.
+
+    Raises:
+        MGCError: if the folder does not exist.
+    """
+
+    def __init__(self, folder: Path, root: Path | None = None) -> None:
+        if not folder.is_dir():
+            raise MGCError(f"{folder}: no such folder of landmarks")
+        self.folder, self.root = folder, root
+
+    def detect(self, image: Float[Tensor, "3 H W"], path: Path | None = None) -> list[DetectedFace]:
+        """Read the landmarks of a photograph; no file means no face."""
+        if path is None:
+            raise MGCError("Landmarks in files need the photograph's path")
+        file = self.find(path)
+        return [] if file is None else [DetectedFace(read_68(file))]
+
+    def find(self, path: Path) -> Path | None:
+        """Find the file of a photograph."""
+        places = [Path(path.name)]
+        if self.root is not None and path.is_relative_to(self.root):
+            places.insert(0, path.relative_to(self.root))
+        candidates = (self.folder / place.with_suffix(suffix) for place in places for suffix in SUFFIXES)
+        return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def read_68(file: Path) -> Float[Tensor, "68 2"]:
+    """Read a file of 68 landmarks.
+
+    Raises:
+        MGCError: if it has five, or cannot be read.
+    """
+    points = read_landmarks(file)
+    if len(points) != 68:
+        raise MGCError(f"{file}: training samples need 68 landmarks, got {len(points)}")
+    return points
+
+
+def largest_first(faces: list[DetectedFace]) -> list[DetectedFace]:
+    """Sort faces by size, the largest first."""
+    return sorted(faces, key=lambda face: -face.size)
+
+
+def detect_shrunk(
+    detector: FaceDetector, image: Float[Tensor, "3 H W"], path: Path | None = None, limit: int = 900
+) -> list[DetectedFace]:
+    """Detect in an image shrunk to a longest side of `limit` px, as MGCNet does; landmarks in px of the original.
+
+    Given landmarks are not touched: a `LandmarkFolder` sees the original.
+    """
+    height, width = image.shape[-2:]
+    if isinstance(detector, LandmarkFolder) or max(height, width) <= limit:
+        return largest_first(detector.detect(image, path))
+    factor = limit / max(height, width)
+    size = [max(1, round(height * factor)), max(1, round(width * factor))]
+    small = torch.nn.functional.interpolate(image[None], size=size, mode="bilinear", antialias=True)[0].clamp(0, 1)
+    scale = torch.tensor([width / size[1], height / size[0]])
+    faces = detector.detect(small, path)
+    return largest_first([DetectedFace(face.landmarks * scale, face.score, face.confidence) for face in faces])

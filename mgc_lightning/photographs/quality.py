@@ -1,0 +1,120 @@
+"""Which faces are fit for training: size, sharpness, confidence; each rejection has a name and a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.photographs.crop import similarity_scale
+from mgc_lightning.photographs.detection import DetectedFace
+
+
+class RejectedError(MGCError):
+    """Say why a photograph gives no sample.
+
+    Attributes:
+        reason: a short name, for counting.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason, self.detail = reason, detail
+
+
+@dataclass(frozen=True)
+class QualityLimits:
+    """Set the limits of photographs.
+
+    Attributes:
+        min_scale: smallest size of the face: px of the photograph per px of the crop. MGCNet has no limit.
+        min_sharpness: smallest standard deviation of the Laplacian of the crop's grey inside the face, in 1/255.
+        min_confidence: smallest mean confidence of the landmarks, where the detector gives it.
+        min_score: smallest confidence of the face itself.
+        several: `largest` takes the largest of several faces, `reject` refuses the photograph.
+        second_face: with `reject`, a second face counts from this share of the largest one's size.
+        max_yaw: degrees.
+    """
+
+    min_scale: float = 0.3
+    min_sharpness: float = 2.0
+    min_confidence: float = 0.2
+    min_score: float = 0.5
+    several: str = "largest"
+    second_face: float = 0.3
+    max_yaw: float = 90.0
+
+    def __post_init__(self) -> None:
+        if self.several not in ("largest", "reject"):
+            raise MGCError(f"Expected several faces to be `largest` or `reject`, got {self.several!r}")
+
+
+def choose_face(faces: list[DetectedFace], limits: QualityLimits) -> DetectedFace:
+    """Choose the face of a photograph; faces come largest first.
+
+    Raises:
+        RejectedError: if there is none, or another one of a similar size where that is refused.
+    """
+    sure = [face for face in faces if face.score >= limits.min_score and bool(face.landmarks.isfinite().all())]
+    if not sure:
+        raise RejectedError("no face", f"best score {max((f.score for f in faces), default=0):.2f}" if faces else "")
+    others = [face for face in sure[1:] if face.size >= limits.second_face * sure[0].size]
+    if others and limits.several == "reject":
+        raise RejectedError("several faces", str(1 + len(others)))
+    face = sure[0]
+    if face.confidence is not None and float(face.confidence.mean()) < limits.min_confidence:
+        raise RejectedError("uncertain landmarks", f"mean confidence {float(face.confidence.mean()):.2f}")
+    return face
+
+
+def check_scale(crop_from_image: Float[Tensor, "2 3"], limits: QualityLimits) -> None:
+    """Make sure that the face is large enough.
+
+    Raises:
+        RejectedError: if not.
+    """
+    scale = 1 / float(similarity_scale(crop_from_image))
+    if not scale >= limits.min_scale:
+        raise RejectedError("face too small", f"{scale:.2f} px for each px of the crop")
+
+
+def sharpness(crop: Float[Tensor, "3 S S"], area: Float[Tensor, "1 S S"]) -> float:
+    """Give the standard deviation of the Laplacian of the grey image inside an area, in 1/255.
+
+    The variance of the Laplacian as a measure of focus: Pech-Pacheco et al., ICPR 2000.
+    """
+    kernel = crop.new_tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])[None, None]
+    response = F.conv2d(F.pad(crop.mean(0)[None, None], (1, 1, 1, 1), mode="replicate"), kernel)[0]
+    weight = area / area.sum().clamp(min=1e-6)
+    mean = (response * weight).sum()
+    return 255 * float(((response - mean).square() * weight).sum().sqrt())
+
+
+def check_sharpness(value: float, limits: QualityLimits) -> None:
+    """Make sure that the face is sharp enough.
+
+    Raises:
+        RejectedError: if not.
+    """
+    if not value >= limits.min_sharpness:
+        raise RejectedError("blurred", f"sharpness {value:.2f}")
+
+
+def check_yaw(yaw: float, limits: QualityLimits) -> None:
+    """Make sure that the head is turned no further than the limit.
+
+    Raises:
+        RejectedError: if it is, or the pose could not be found.
+    """
+    if not abs(yaw) <= limits.max_yaw:
+        raise RejectedError("turned too far", f"yaw {yaw:.0f} degrees")
+
+
+def inside(landmarks: Float[Tensor, "68 2"], height: int, width: int) -> float:
+    """Give the share of the landmarks that lie in the picture."""
+    size = torch.tensor([width, height], dtype=landmarks.dtype)
+    return float(((landmarks >= 0) & (landmarks <= size)).all(1).float().mean())

@@ -1,0 +1,71 @@
+"""Folders of photographs, one sub-folder an identity; and lists of path, identity and capture."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import os
+from pathlib import Path
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.photographs.sources.photo import SUFFIXES, Photo, PhotoSource
+
+
+def folder_source(root: Path) -> PhotoSource:
+    """Take every photograph below a folder.
+
+    `root/anna/1.jpg` shows `anna`; a further sub-folder is a capture: photographs in `root/anna/monday-3/` were taken
+    at one moment in one light. Photographs in `root` itself show somebody unknown.
+    """
+    photos, skipped = [], []
+    for path in list_files(root):
+        name = path.relative_to(root).as_posix()
+        if path.suffix.lower() not in SUFFIXES:
+            skipped.append((name, f"not a photograph: ends in {path.suffix or 'nothing'}"))
+            continue
+        parts = name.split("/")
+        identity = parts[0] if len(parts) > 1 else ""
+        photos.append(Photo(name, path, identity, "/".join(parts[1:-1])))
+    return PhotoSource("folder", root, photos, skipped)
+
+
+def list_files(root: Path) -> list[Path]:
+    """List all files below a folder in a fixed order, without hidden ones."""
+    found: list[Path] = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(folder) / name for name in files if not name.startswith(".")]
+    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
+
+
+def csv_source(file: Path) -> PhotoSource:
+    """Take the photographs of a list with a header: `path`, and where known `identity`, `capture`, `landmarks`.
+
+    Paths are relative to the list.
+
+    Raises:
+        MGCError: if the list has no column `path`, or a path twice.
+    """
+    photos = []
+    with open(file, newline="", encoding="utf-8-sig") as stream:
+        rows = csv.DictReader(stream)
+        if "path" not in (rows.fieldnames or []):
+            raise MGCError(
+                f"{file}: expected a column `path` (and identity, capture, landmarks), got {rows.fieldnames}"
+            )
+        for row in rows:
+            path, landmarks = file.parent / row["path"], row.get("landmarks")
+            photos.append(
+                Photo(
+                    row["path"],
+                    path,
+                    row.get("identity") or "",
+                    row.get("capture") or "",
+                    landmarks=file.parent / landmarks if landmarks else None,
+                )
+            )
+    photos.sort(key=lambda photo: photo.name)
+    twice = next((a.name for a, b in itertools.pairwise(photos) if a.name == b.name), None)
+    if twice is not None:
+        raise MGCError(f"{file}: {twice} is listed twice")
+    return PhotoSource("csv", file.parent, photos)

@@ -1,0 +1,102 @@
+"""Known data sets: 300W-LP, Multi-PIE, CelebA."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.photographs.landmark_files import checked_landmarks
+from mgc_lightning.photographs.sources.folder import list_files
+from mgc_lightning.photographs.sources.photo import Photo, PhotoSource
+
+CAMERAS = {"090": -60, "080": -45, "130": -30, "051": 0, "041": 30, "190": 45, "200": 60}
+"""Multi-PIE's cameras that are used, with their yaw: seven, as MGCNet's author advises (no overhead cameras, none
+beyond 60 degrees, one of each close pair); which seven is our choice."""
+_MULTIPIE = re.compile(r"^(?P<subject>\d{3})_(?P<session>\d\d)_(?P<recording>\d\d)_(?P<camera>\d{3})_(?P<light>\d\d)$")
+_LP = re.compile(r"^(?P<base>.+)_(?P<view>\d+)$")
+_LP_FOLDERS = ("AFW", "HELEN", "IBUG", "LFPW")
+
+
+def lp300w_source(root: Path) -> PhotoSource:
+    """Take 300W-LP: the synthetic turns of a photograph are one capture; a photograph and its mirror one identity.
+
+    Landmarks are those of the data set (`landmarks/AFW/NAME_pts.mat`, the 3D type), where they are there.
+    """
+    photos = []
+    for path in (p for p in list_files(root) if p.suffix.lower() == ".jpg"):
+        name = path.relative_to(root)
+        match = _LP.match(path.stem)
+        folder = name.parts[0]
+        if len(name.parts) != 2 or match is None or folder.removesuffix("_Flip") not in _LP_FOLDERS:
+            continue
+        points = root / "landmarks" / folder / f"{path.stem}_pts.mat"
+        photos.append(
+            Photo(
+                name.as_posix(),
+                path,
+                f"{folder.removesuffix('_Flip')}/{match['base'].replace('_Flip', '')}",
+                f"{folder}/{match['base']}",
+                landmarks=points if points.is_file() else None,
+            )
+        )
+    return PhotoSource("300w-lp", root, photos)
+
+
+def multipie_source(root: Path) -> PhotoSource:
+    """Take Multi-PIE (`.../SSS_NN_RR_CCC_LL.png`): one capture is a recording in one light by several cameras."""
+    photos, skipped = [], []
+    for path in (p for p in list_files(root) if p.suffix.lower() in (".png", ".jpg")):
+        match = _MULTIPIE.match(path.stem)
+        name = path.relative_to(root).as_posix()
+        if match is None:
+            skipped.append((name, "not named like a picture of Multi-PIE"))
+        elif match["camera"] in CAMERAS:
+            capture = f"{match['session']}-{match['recording']}-{match['light']}"
+            photos.append(Photo(name, path, match["subject"], capture))
+    return PhotoSource("multi-pie", root, photos, skipped)
+
+
+def celeba_source(root: Path) -> PhotoSource:
+    """Take CelebA: `img_celeba/` with `identity_CelebA.txt`; every photograph is another moment.
+
+    Raises:
+        MGCError: if one of them is missing.
+    """
+    lists = [p for p in (root / "identity_CelebA.txt", root / "Anno" / "identity_CelebA.txt") if p.is_file()]
+    folders = [root / n for n in ("img_celeba", "Img/img_celeba", "img_align_celeba") if (root / n).is_dir()]
+    if not lists or not folders:
+        raise MGCError(f"{root}: expected CelebA's identity_CelebA.txt and img_celeba/")
+    photos = []
+    for line in lists[0].read_text().splitlines():
+        words = line.split()
+        if len(words) == 2:
+            photos.append(Photo(words[0], folders[0] / words[0], words[1]))
+    return PhotoSource("celeba", root, sorted(photos, key=lambda photo: photo.name))
+
+
+def read_mat_landmarks(file: Path) -> Float[Tensor, "68 2"]:
+    """Read 300W-LP's or AFLW2000-3D's 68 points of the 3D type, from MATLAB's 1-based px to centres at +.5.
+
+    The keys are `pts_3d` (68, 2) in 300W-LP's landmark files and `pt3d_68` (3, 68) in AFLW2000-3D.
+
+    Raises:
+        MGCError: if the file is damaged or lacks them.
+    """
+    import scipy.io
+
+    try:
+        content = scipy.io.loadmat(file)
+    except Exception as error:  # scipy raises many kinds for damaged files
+        raise MGCError(f"{file}: cannot be read as a MATLAB file ({type(error).__name__}: {error})") from error
+    key = next((key for key in ("pt3d_68", "pts_3d", "pts_2d") if key in content), None)
+    if key is None:
+        raise MGCError(f"{file}: expected pt3d_68 or pts_3d, got {[k for k in content if not k.startswith('__')]}")
+    points = np.asarray(content[key], dtype=np.float64)
+    points = points.T if points.shape[0] in (2, 3) else points
+    return checked_landmarks(torch.from_numpy(points[:, :2] - 0.5).float(), str(file))

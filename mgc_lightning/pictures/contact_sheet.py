@@ -1,0 +1,151 @@
+"""A sheet to look at: what went in, what came out, from elsewhere, and how wrong it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
+from mgc_lightning.geometry.camera import project
+from mgc_lightning.geometry.pose import pose_to_transform, transform_points
+from mgc_lightning.pictures.drawing import (
+    Picture,
+    color_bar,
+    draw_landmarks,
+    error_colors,
+    label,
+    overlay,
+    sheet,
+    to_picture,
+)
+from mgc_lightning.rendering.renderer import FaceRenderer
+from mgc_lightning.structures import FaceMesh, RenderedFace
+
+COLUMNS = ("input", "overlay", "geometry", "another view", "landmarks")
+SIDE_VIEW = 35.0
+"""Degrees between the photograph's view and the other one."""
+SIDE_DISTANCE = 1.3
+"""Distance of the other view over that of the photograph."""
+TRUE_COLOR, PREDICTED_COLOR = (90, 230, 90), (255, 90, 90)
+SH_AMBIENT = math.sqrt(math.pi) / 2
+"""Value of the first spherical harmonic, folded with the clamped cosine (MGCNet sec. 3.2)."""
+
+
+@dataclass
+class SheetRow:
+    """Hold what one row shows; unbatched.
+
+    Attributes:
+        image: (3, S, S).
+        coefficients: absolute.
+        K: (3, 3) px of the image.
+        landmarks: (68, 2) px, detected or true.
+        truth: (N, 3) mm, true vertices with expression, if known.
+        name: of the sample.
+    """
+
+    image: Float[Tensor, "3 S S"]
+    coefficients: FaceCoefficients
+    K: Float[Tensor, "3 3"]
+    landmarks: Float[Tensor, "68 2"]
+    truth: Float[Tensor, "N 3"] | None
+    name: str
+
+
+def draw_contact_sheet(
+    rows: list[SheetRow], face_model: FaceModel, renderer: FaceRenderer, tile: int = 224, error_limit: float = 6.0
+) -> Picture:
+    """Draw input, overlay, geometry, another view, landmarks and, where the truth is known, the error map in mm.
+
+    Args:
+        rows: faces to show.
+        face_model: decodes them.
+        renderer: draws them.
+        tile: side of a picture in px.
+        error_limit: error in mm that gets the last colour.
+    """
+    scored = any(row.truth is not None for row in rows)
+    columns = [*COLUMNS, "error, mm"] if scored else list(COLUMNS)
+    pictures = [_draw_row(row, face_model, renderer, tile, error_limit, scored) for row in rows]
+    if scored:
+        pictures[0].append(color_bar(error_limit, height=tile))
+    return sheet(pictures, columns, [row.name for row in rows], tile=tile)
+
+
+def _draw_row(
+    row: SheetRow, face_model: FaceModel, renderer: FaceRenderer, tile: int, error_limit: float, scored: bool
+) -> list[Picture | None]:
+    coefficients = row.coefficients.map(lambda c: c[None])
+    mesh, T = face_model(coefficients), pose_to_transform(coefficients.pose)
+    # Everything is drawn at twice the size and reduced: hard visibility has jagged edges.
+    size = 2 * tile
+    factor = size / row.image.shape[-1]
+    K = row.K.new_tensor([factor, factor, 1.0])[:, None] * row.K
+    large = torch.nn.functional.interpolate(row.image[None], size=(size, size), mode="bicubic", antialias=True)[0]
+    photograph = large.clamp(0, 1)
+    lit = renderer(mesh, T, K, coefficients.light, size, face_model.face_region_faces)
+    grey = renderer.render_geometry(mesh, T, K, size)
+    side = renderer.render_geometry(mesh, turned(T, mesh, SIDE_VIEW), K, size)
+    projected = project(transform_points(T, face_model.landmarks68(mesh.verts)), K)[0]
+    points = draw_landmarks(draw_landmarks(photograph, row.landmarks * factor, TRUE_COLOR), projected, PREDICTED_COLOR)
+    pictures: list[Picture | None] = [
+        to_picture(photograph),
+        _over(photograph, lit),
+        _over(photograph, grey),
+        _over(torch.full_like(photograph, 0.1), side),
+        points,
+    ]
+    if scored:
+        pictures.append(_error_picture(row, mesh, T, K, face_model, renderer, size, error_limit))
+    return pictures
+
+
+def turned(T_cam_model: Float[Tensor, "B 4 4"], mesh: FaceMesh, degrees: float) -> Float[Tensor, "B 4 4"]:
+    """Turn faces about the vertical axis through their middle, toward the side that shows more of a turned face."""
+    centre = mesh.verts.mean(dim=1)
+    facing = T_cam_model[:, :3, :3] @ T_cam_model.new_tensor([0.0, 0.0, 1.0])
+    angle = torch.where(facing[:, 0] > 0, -1.0, 1.0) * math.radians(degrees)
+    turn = torch.zeros(len(angle), 6, device=angle.device, dtype=angle.dtype)
+    turn[:, 1] = -angle
+    R = T_cam_model[:, :3, :3] @ pose_to_transform(turn)[:, :3, :3]
+    result = T_cam_model.clone()
+    result[:, :3, :3] = R
+    middle = transform_points(T_cam_model, centre[:, None])[:, 0]
+    # In the middle of the picture, and a little farther, so that the whole head is seen.
+    middle = middle * middle.new_tensor([0.0, 0.0, SIDE_DISTANCE])
+    result[:, :3, 3] = middle - (R @ centre[..., None])[..., 0]
+    return result
+
+
+def _over(photograph: Tensor, rendered: RenderedFace) -> Picture:
+    return overlay(photograph, rendered.image[0].clamp(0, 1), rendered.mask[0])
+
+
+def _error_picture(
+    row: SheetRow,
+    mesh: FaceMesh,
+    T: Tensor,
+    K: Tensor,
+    face_model: FaceModel,
+    renderer: FaceRenderer,
+    size: int,
+    error_limit: float,
+) -> Picture | None:
+    if row.truth is None:
+        return None
+    mask = face_model.face_mask
+    fit = similarity_fit(mesh.verts[:, mask], row.truth[None, mask])
+    distances = (apply_similarity(mesh.verts, *fit) - row.truth[None]).norm(dim=-1)
+    mean = float(distances[0, mask].mean())
+    colors = replace(mesh, albedo=error_colors(distances, error_limit))
+    # White light of one everywhere: the first spherical harmonic alone.
+    light = torch.zeros(1, 3, 9, device=T.device)
+    light[..., 0] = 1 / SH_AMBIENT
+    rendered = renderer(colors, T, K, light.flatten(1), size, face_model.face_region_faces)
+    return label(_over(torch.full_like(rendered.image[0], 0.1), rendered), f"mean {mean:.2f} mm")

@@ -1,0 +1,312 @@
+"""From photographs to faces, without Lightning: align, predict, decode, and place in the original picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.geometry.camera import intrinsics, project
+from mgc_lightning.geometry.pose import pose_to_transform, rigid, transform_points
+from mgc_lightning.networks.predictor import Predictor, load_predictor, usable_device
+from mgc_lightning.photographs.box import mean_face_box, similarity_from_box
+from mgc_lightning.photographs.crop import (
+    five_points,
+    invert_similarity,
+    similarity_to_template,
+    transform_points2d,
+    warp_to_crop,
+)
+from mgc_lightning.photographs.detection import DetectedFace, FaceDetector, detect_shrunk
+from mgc_lightning.photographs.landmark_files import checked_landmarks
+from mgc_lightning.photographs.photos import ImageLike, as_image
+from mgc_lightning.rendering.lighting import shade
+from mgc_lightning.structures import FaceMesh
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Hold one reconstructed face; tensors have no batch axis.
+
+    Attributes:
+        image: (3, H, W) the photograph, RGB in [0, 1].
+        crop: (3, S, S) the aligned crop that the network saw.
+        coefficients: absolute.
+        mesh: vertices in mm, model frame, with expression, pose not applied; albedo.
+        landmarks3d: (68, 3) mm, model frame.
+        landmarks_crop: (68, 2) px of the crop.
+        landmarks: (68, 2) px of the photograph.
+        K_crop: (3, 3) intrinsics of the crop.
+        T_crop_model: (4, 4) pose in the crop's camera.
+        K: (3, 3) intrinsics of the photograph's camera.
+        T_cam_model: (4, 4) pose in the photograph's camera, which is the crop's, turned about its axis.
+        crop_from_image: (2, 3) similarity, px to px.
+        image_from_crop: (2, 3) its inverse.
+    """
+
+    image: Float[Tensor, "3 H W"]
+    crop: Float[Tensor, "3 S S"]
+    coefficients: FaceCoefficients
+    mesh: FaceMesh
+    landmarks3d: Float[Tensor, "68 3"]
+    landmarks_crop: Float[Tensor, "68 2"]
+    landmarks: Float[Tensor, "68 2"]
+    K_crop: Float[Tensor, "3 3"]
+    T_crop_model: Float[Tensor, "4 4"]
+    K: Float[Tensor, "3 3"]
+    T_cam_model: Float[Tensor, "4 4"]
+    crop_from_image: Float[Tensor, "2 3"]
+    image_from_crop: Float[Tensor, "2 3"]
+
+    @property
+    def colors(self) -> Float[Tensor, "N 3"]:
+        """Lit vertex colours in [0, 1]: albedo under the predicted light."""
+        return (self.mesh.albedo * shade(self.mesh.normals, self.coefficients.light)).clamp(0, 1)
+
+
+class FaceReconstructor:
+    """Reconstruct faces from photographs with any checkpoint or export.
+
+    Args:
+        predictor: what predicts coefficients; `load` makes one from a file.
+        detector: finds landmarks where neither landmarks nor a box are given.
+        device: where crops are predicted and decoded.
+
+    Example:
+        >>> from mgc_lightning.encoders import Encoder, ResNet
+        >>> from mgc_lightning.face_models import load_face_model
+        >>> from mgc_lightning.networks.face_network import FaceNetwork
+        >>> model = load_face_model("makehuman")
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=8), model.layout.total), model, image_size=96)
+        >>> reconstructor = FaceReconstructor(Predictor.from_network(network))
+        >>> face = reconstructor.reconstruct(torch.rand(3, 200, 300), box=(100, 50, 200, 180))
+        >>> face.mesh.verts.shape, face.landmarks.shape
+        (torch.Size([4032, 3]), torch.Size([68, 2]))
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        detector: FaceDetector | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.predictor = predictor
+        self.detector = detector
+        self.device = torch.device(device)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        face_model: FaceModel | str | os.PathLike[str] | None = None,
+        level: int | None = None,
+        detector: FaceDetector | None = None,
+        device: torch.device | str = "cpu",
+    ) -> FaceReconstructor:
+        """Load from a .ckpt, .safetensors, .onnx or .pt2 file, or the folder of an export.
+
+        Args:
+            path: the file or folder.
+            face_model: used instead of the one that the file names; its geometry must be the same.
+            level: level of detail of the mesh; that of the training if not given.
+            detector: finds landmarks where neither landmarks nor a box are given.
+            device: where it runs.
+
+        Raises:
+            MGCError: if the file cannot be used, or its face model is not to be found.
+        """
+        place = usable_device(device)
+        return cls(load_predictor(path, face_model, level, place), detector, place)
+
+    @property
+    def face_model(self) -> FaceModel:
+        """The face model that decodes."""
+        return self.predictor.face_model
+
+    @property
+    def image_size(self) -> int:
+        """Side of the crops in px."""
+        return self.predictor.image_size
+
+    def reconstruct(
+        self,
+        image: ImageLike,
+        landmarks: ArrayLike | Tensor | None = None,
+        box: Sequence[float] | None = None,
+    ) -> Reconstruction:
+        """Reconstruct the face of one photograph.
+
+        Args:
+            image: a file, PIL image, array (H, W, 3) or tensor (3, H, W).
+            landmarks: (5, 2) or (68, 2) px of the photograph, pixel centres at +.5; the best alignment.
+            box: x0, y0, x1, y1 px around the face from hairline to chin; a coarser alignment, upright.
+
+        Raises:
+            MGCError: if the image cannot be read, landmarks or box are bad, or neither is given and there
+            is no
+                detector, or it finds no face.
+        """
+        return self.reconstruct_batch([image], [landmarks], [box])[0]
+
+    def reconstruct_batch(
+        self,
+        images: Sequence[ImageLike],
+        landmarks: Sequence[ArrayLike | Tensor | None] | None = None,
+        boxes: Sequence[Sequence[float] | None] | None = None,
+        batch_size: int = 16,
+    ) -> list[Reconstruction]:
+        """Reconstruct one face in each of many photographs; arguments as in `reconstruct`, one each."""
+        points = landmarks if landmarks is not None else [None] * len(images)
+        frames = boxes if boxes is not None else [None] * len(images)
+        if not len(images) == len(points) == len(frames):
+            raise MGCError(f"{len(images)} images, {len(points)} landmarks, {len(frames)} boxes: must be as many")
+        found: list[Reconstruction] = []
+        for start in range(0, len(images), batch_size):
+            part = slice(start, start + batch_size)
+            tensors = [as_image(image) for image in images[part]]
+            matrices = [self.align(*given) for given in zip(tensors, points[part], frames[part], strict=True)]
+            found += self.reconstruct_aligned(tensors, torch.stack(matrices))
+        return found
+
+    def reconstruct_all(self, image: ImageLike, path: Path | None = None) -> list[Reconstruction]:
+        """Reconstruct every face that the detector finds in a photograph, the largest first.
+
+        Raises:
+            MGCError: if the image cannot be read, or there is no detector.
+        """
+        tensor = as_image(image)
+        faces = self.detect(tensor, path)
+        return self.reconstruct_batch([tensor] * len(faces), [face.landmarks for face in faces])
+
+    def detect(self, image: Float[Tensor, "3 H W"], path: Path | None = None) -> list[DetectedFace]:
+        """Find the faces of a photograph, the largest first.
+
+        Raises:
+            MGCError: if there is no detector.
+        """
+        if self.detector is None:
+            raise MGCError(
+                "Where is the face? Give its landmarks (--landmarks FILE, 5 or 68 points), a box around it "
+                "(--box x0 y0 x1 y1), or a detector (--detector NAME)"
+            )
+        return detect_shrunk(self.detector, image, path)
+
+    def align(
+        self,
+        image: Float[Tensor, "3 H W"],
+        landmarks: ArrayLike | Tensor | None = None,
+        box: Sequence[float] | None = None,
+    ) -> Float[Tensor, "2 3"]:
+        """Find the similarity from the photograph to the crop, by landmarks, by box, or by the detector."""
+        if landmarks is not None and box is not None:
+            raise MGCError("Give either landmarks or a box, not both")
+        if box is not None:
+            target = mean_face_box(self.face_model, self.image_size).cpu()
+            return similarity_from_box(torch.as_tensor(box, dtype=torch.float32), target)
+        if landmarks is None:
+            faces = self.detect(image)
+            if not faces:
+                raise MGCError("No face was found; give its landmarks (--landmarks FILE) or a box (--box x0 y0 x1 y1)")
+            landmarks = faces[0].landmarks
+        points = checked_landmarks(torch.as_tensor(landmarks).detach().cpu())
+        return similarity_to_template(points if len(points) == 5 else five_points(points), self.image_size)
+
+    def reconstruct_aligned(self, images: list[Tensor], matrices: Float[Tensor, "B 2 3"]) -> list[Reconstruction]:
+        """Reconstruct faces whose similarity from photograph to crop is known.
+
+        Args:
+            images: B photographs (3, H, W).
+            matrices: (B, 2, 3), as `align` gives them.
+        """
+        crops = self.crop(images, matrices)
+        return self.assemble(images, crops, matrices, self.predict(crops))
+
+    @torch.no_grad()
+    def crop(self, images: list[Tensor], matrices: Float[Tensor, "B 2 3"]) -> Float[Tensor, "B 3 S S"]:
+        """Cut aligned crops, on the device."""
+        crops = [
+            warp_to_crop(image[None].to(self.device), matrix[None].to(self.device), self.image_size, antialias=True)
+            for image, matrix in zip(images, matrices, strict=True)
+        ]
+        return torch.cat(crops).clamp(0, 1)
+
+    def predict(self, crops: Float[Tensor, "B 3 S S"]) -> FaceCoefficients:
+        """Predict the absolute coefficients of crops."""
+        return self.predictor.coefficients(crops)
+
+    @torch.no_grad()
+    def assemble(
+        self,
+        images: list[Tensor],
+        crops: Float[Tensor, "B 3 S S"],
+        matrices: Float[Tensor, "B 2 3"],
+        coefficients: FaceCoefficients,
+    ) -> list[Reconstruction]:
+        """Decode coefficients, and place the faces in their crops and photographs."""
+        mesh = self.face_model(coefficients)
+        landmarks3d = self.face_model.landmarks68(mesh.verts)
+        T_crop_model = pose_to_transform(coefficients.pose)
+        K_crop = intrinsics(self.image_size, self.predictor.focal, device=self.device)
+        landmarks_crop = project(transform_points(T_crop_model, landmarks3d), K_crop)
+        image_from_crop = invert_similarity(matrices.to(self.device))
+        K, T_cam_model = camera_of_image(image_from_crop, K_crop, T_crop_model)
+        landmarks = transform_points2d(image_from_crop, landmarks_crop)
+        return [
+            Reconstruction(
+                image=images[i],
+                crop=crops[i],
+                coefficients=coefficients.map(lambda group, i=i: group[i]),
+                mesh=FaceMesh(mesh.verts[i], mesh.faces, mesh.normals[i], mesh.albedo[i]),
+                landmarks3d=landmarks3d[i],
+                landmarks_crop=landmarks_crop[i],
+                landmarks=landmarks[i],
+                K_crop=K_crop,
+                T_crop_model=T_crop_model[i],
+                K=K[i],
+                T_cam_model=T_cam_model[i],
+                crop_from_image=matrices[i],
+                image_from_crop=image_from_crop[i],
+            )
+            for i in range(len(images))
+        ]
+
+
+def camera_of_image(
+    image_from_crop: Float[Tensor, "*batch 2 3"],
+    K_crop: Float[Tensor, "3 3"],
+    T_crop_model: Float[Tensor, "*batch 4 4"],
+) -> tuple[Float[Tensor, "*batch 3 3"], Float[Tensor, "*batch 4 4"]]:
+    """Carry the camera of a crop over to the picture that it was cut from.
+
+    With `u_image = s Q u_crop + t`, Q a rotation of the plane, the pinhole equation gives
+    `u_image = s f (Q x) / z + s Q c + t`: the crop's camera turned by Q about its axis, the focal length
+    times s, the principal point mapped.
+
+    Args:
+        image_from_crop: (..., 2, 3) similarity.
+        K_crop: (3, 3) with equal focal lengths and no skew.
+        T_crop_model: (..., 4, 4).
+
+    Returns:
+        K (..., 3, 3) and T_cam_model (..., 4, 4) of the picture.
+    """
+    linear = image_from_crop[..., :2]
+    scale = linear[..., 0].square().sum(-1).sqrt()
+    centre = transform_points2d(image_from_crop, K_crop[:2, 2].expand(*linear.shape[:-2], 1, 2))[..., 0, :]
+    K = K_crop.repeat(*linear.shape[:-2], 1, 1)
+    K[..., 0, 0] = K_crop[0, 0] * scale
+    K[..., 1, 1] = K_crop[1, 1] * scale
+    K[..., :2, 2] = centre
+    R = torch.eye(3, dtype=linear.dtype, device=linear.device).repeat(*linear.shape[:-2], 1, 1)
+    R[..., :2, :2] = linear / scale[..., None, None]
+    return K, rigid(R, R.new_zeros(*linear.shape[:-2], 3)) @ T_crop_model

@@ -1,0 +1,72 @@
+"""Meshes with a texture as GLB."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+from jaxtyping import Float, Int
+from PIL import Image
+from torch import Tensor
+
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.pictures.drawing import Picture
+
+_LINEAR, _CLAMP = 9729, 33071
+"""OpenGL's numbers, which glTF uses."""
+
+
+def write_textured_glb(
+    path: str | os.PathLike[str],
+    verts: Float[Tensor, "N 3"],
+    faces: Int[Tensor, "F 3"],
+    normals: Float[Tensor, "N 3"],
+    uv: Float[Tensor, "F 3 2"],
+    texture: Picture,
+) -> Path:
+    """Write a mesh whose triangles have texture coordinates of their own; whole or not at all.
+
+    The light is in the texture already, so the material is unlit (KHR_materials_unlit). The texture is not mipmapped:
+    triangles that are neighbours in it need not be on the face.
+
+    Args:
+        path: a .glb.
+        verts: (N, 3) mm; kept under a node scaled to glTF's metres.
+        faces: (F, 3) vertex indices.
+        normals: (N, 3) unit vectors.
+        uv: (F, 3, 2) px of the texture.
+        texture: (S, S, 3).
+    """
+    corners = faces.reshape(-1).cpu()
+    places = (uv.reshape(-1, 2) / texture.shape[0]).cpu().numpy().astype(np.float64)
+    # trimesh counts v from below and turns it for glTF.
+    places[:, 1] = 1 - places[:, 1]
+    material = trimesh.visual.material.PBRMaterial(
+        baseColorTexture=Image.fromarray(texture), metallicFactor=0.0, roughnessFactor=1.0, doubleSided=True
+    )
+    model = trimesh.Trimesh(
+        verts.detach().cpu().numpy()[corners].astype(np.float64),
+        np.arange(len(corners)).reshape(-1, 3),
+        vertex_normals=normals.detach().cpu().numpy()[corners].astype(np.float64),
+        visual=trimesh.visual.TextureVisuals(uv=places, material=material),
+        process=False,
+    )
+    scene = trimesh.Scene()
+    scene.add_geometry(model, node_name="face", transform=np.diag([0.001, 0.001, 0.001, 1.0]))
+    data = trimesh.exchange.gltf.export_glb(scene, include_normals=True, tree_postprocessor=_unlit_without_mipmaps)
+    target = Path(path)
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(data)
+    return target
+
+
+def _unlit_without_mipmaps(tree: dict[str, Any]) -> None:
+    tree["samplers"] = [{"magFilter": _LINEAR, "minFilter": _LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}]
+    for texture in tree.get("textures", []):
+        texture["sampler"] = 0
+    for material in tree.get("materials", []):
+        material.setdefault("extensions", {})["KHR_materials_unlit"] = {}
+    tree["extensionsUsed"] = sorted({*tree.get("extensionsUsed", []), "KHR_materials_unlit"})

@@ -1,0 +1,195 @@
+"""`fit`, `validate`, `test` and `predict`: LightningCLI with the OmegaConf parser."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import re
+import typing
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from omegaconf.errors import OmegaConfBaseException
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.checkpoints import read_checkpoint, reconcile
+from mgc_lightning.files.places import configs_folder
+from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
+from mgc_lightning.training.run_folder import run_folder
+
+logger = logging.getLogger(__name__)
+
+
+UNKNOWN_KEY = re.compile(
+    r"[Kk]ey '([^']+)' is not expected|[Uu]nrecognized arguments: (\S+)|not accept option '([^']+)'"
+    r"|NestedArg\(key='([^']+)'"
+)
+
+
+class ConfigParser(LightningArgumentParser):
+    """Take keys as they are written, never abbreviated; name the nearest valid key where one is unknown."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """End with one message."""
+        hints = []
+        for found in UNKNOWN_KEY.findall(message):
+            key = next(part for part in found if part).lstrip("-").split("=")[0]
+            near = self._nearest(key)
+            hint = f"Did you mean `{near}` instead of `{key}`?"
+            if near and hint not in hints:
+                hints.append(hint)
+        raise MGCError("\n".join([message.strip(), *hints])) from ex
+
+    def _nearest(self, key: str) -> str | None:
+        known: set[str] = set()
+        for parser in self._with_subparsers():
+            for action in parser._actions:
+                known |= {action.dest} | _names_inside(getattr(action, "_typehint", None), action.dest)
+        match = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+        if not match:
+            leaves = {name.rsplit(".", 1)[-1]: name for name in sorted(known)}
+            leaf = key.rsplit(".", 1)[-1]
+            match = [leaves[near] for near in difflib.get_close_matches(leaf, leaves, n=1, cutoff=0.6)]
+        return match[0] if match else None
+
+    def _with_subparsers(self) -> list[Any]:
+        choices = getattr(self._subcommands_action, "choices", None) if self._subcommands_action else None
+        return [self, *(choices or {}).values()]
+
+
+def _names_inside(hint: Any, prefix: str, depth: int = 2) -> set[str]:
+    """Give the dotted names of the parameters of this project's classes in a type."""
+    names: set[str] = set()
+    for kind in typing.get_args(hint) or (hint,):
+        if not (isinstance(kind, type) and kind.__module__.startswith("mgc_lightning")) or not depth:
+            continue
+        for name, inner in typing.get_type_hints(kind.__init__).items():
+            if name != "return":
+                names |= {f"{prefix}.{name}"} | _names_inside(inner, f"{prefix}.{name}", depth - 1)
+    return names
+
+
+class SaveRunConfig(SaveConfigCallback):
+    """Save the resolved config in the run's folder, and log it, so that a run can be told from another."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write `config.yaml` (`fit`) or `config_<stage>.yaml` on rank zero."""
+        name = "config.yaml" if stage == "fit" else f"config_{stage}.yaml"
+        with atomic_path(run_folder(trainer) / name) as temporary:
+            self.parser.save(self.config, temporary, skip_none=False, overwrite=True, multifile=False)
+        for experiment in trainer.loggers:
+            experiment.log_hyperparams(_plain(self.parser, self.config))
+
+
+class MGCCLI(LightningCLI):
+    """LightningCLI whose checkpoints never override the config silently."""
+
+    def _parse_ckpt_path(self) -> None:
+        subcommand = self.config.subcommand
+        path = self.config[subcommand].get("ckpt_path")
+        if not path or path in ("best", "last", "hpc", "registry"):
+            return
+        stored = read_checkpoint(path).get(HYPERPARAMETERS_KEY) or {}
+        parser = self._parser(subcommand)
+        current = _plain(parser, self.config[subcommand])["model"]
+        defaults = _plain(parser, parser.get_defaults(skip_validation=True)).get("model", {})
+        model, report = reconcile(stored, current, defaults, adopt=subcommand != "fit")
+        for line in report:
+            logger.warning("%s: %s", path, line)
+        if model != current:
+            self.config = self.parser.parse_object({subcommand: {"model": model}}, self.config)
+
+    def after_instantiate_classes(self) -> None:
+        """Keep the resolved hyperparameters in the module, which puts them into its checkpoints."""
+        parser = self._parser(self.subcommand)
+        self.model.hyperparameters = _plain(parser, self.config[self.subcommand])["model"]
+
+
+def _plain(parser: Any, config: Any) -> dict[str, Any]:
+    """Give a config as plain dictionaries, lists, numbers and strings."""
+    import yaml
+
+    text = parser.dump(config, skip_none=False, skip_validation=True, skip_link_targets=False, format="yaml")
+    return yaml.safe_load(text)
+
+
+def find_config(name: str) -> Path:
+    """Find a config by path, or by the name of a shipped one (`quickstart`, `configs/quickstart.yaml`).
+
+    Raises:
+        MGCError: if there is none, with the shipped names.
+    """
+    folder = configs_folder()
+    relative = Path(name)
+    inside = Path(*relative.parts[1:]) if relative.parts[:1] == ("configs",) else relative
+    for candidate in (relative, folder / inside, folder / f"{inside}.yaml"):
+        if candidate.is_file():
+            return candidate
+    shipped = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.glob("**/*.yaml"))
+    near = difflib.get_close_matches(str(inside.with_suffix("")), shipped, n=1)
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    raise MGCError(f"No config `{name}`: expected a path, or one of {', '.join(shipped)}.{hint}")
+
+
+def resolve_configs(arguments: list[str]) -> list[str]:
+    """Replace the names of shipped configs by their paths."""
+    resolved = list(arguments)
+    for index, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag in ("--config", "-c") and equals:
+            resolved[index] = f"{flag}={find_config(value)}"
+        elif flag in ("--config", "-c") and index + 1 < len(arguments):
+            resolved[index + 1] = str(find_config(arguments[index + 1]))
+    return resolved
+
+
+def prepare_wandb() -> None:
+    """Run W&B offline where there is no key, so that it neither asks nor waits."""
+    warnings.filterwarnings("ignore", message="LightningCLI.s args parameter")
+    warnings.filterwarnings("ignore", message=".*was provided to the `Field\\(\\)` function.*", category=UserWarning)
+    if "WANDB_MODE" in os.environ or os.environ.get("WANDB_API_KEY"):
+        return
+    import netrc
+
+    try:
+        keys = netrc.netrc().hosts
+    except (FileNotFoundError, netrc.NetrcParseError):
+        keys = {}
+    if not any("wandb" in host for host in keys):
+        os.environ["WANDB_MODE"] = "offline"
+
+
+def run_training(arguments: list[str]) -> MGCCLI:
+    """Run a training subcommand with command-line arguments."""
+    prepare_wandb()
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("mgc_lightning").setLevel(logging.INFO)
+    torch.set_float32_matmul_precision("high")
+    try:
+        return _run(arguments)
+    except OmegaConfBaseException as error:
+        raise MGCError(f"The config cannot be resolved: {str(error).strip()}") from error
+
+
+def _run(arguments: list[str]) -> MGCCLI:
+    return MGCCLI(
+        MGCModule,
+        parser_class=ConfigParser,
+        parser_kwargs={"parser_mode": "omegaconf+"},
+        save_config_callback=SaveRunConfig,
+        save_config_kwargs={"save_to_log_dir": False},
+        trainer_defaults={"use_distributed_sampler": False},
+        seed_everything_default=0,
+        auto_configure_optimizers=False,
+        load_from_checkpoint_support=False,
+        args=resolve_configs(arguments),
+    )

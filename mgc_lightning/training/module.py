@@ -1,0 +1,194 @@
+"""The LightningModule: it puts the parts together and contains no maths."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from mgc_lightning.encoders import Encoder, ResNet
+from mgc_lightning.face_models import load_face_model
+from mgc_lightning.losses.objective import MGCObjective, ObjectiveReport
+from mgc_lightning.metrics.reconstruction import ReconstructionScores
+from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork, OutputScaling, main_pose_at
+from mgc_lightning.rendering.renderer import FaceRenderer
+from mgc_lightning.scene import FaceViews, render_views
+from mgc_lightning.structures import AlignedPhotos, FaceTriplet
+from mgc_lightning.training.nonfinite import NonFiniteGuard
+from mgc_lightning.training.random_state import capture_random_state, restore_random_state
+
+logger = logging.getLogger(__name__)
+
+HYPERPARAMETERS_KEY = "mgc_hyperparameters"
+
+
+class MGCModule(L.LightningModule):
+    """Train an encoder by rendering its faces and comparing views (MGCNet, ECCV 2020).
+
+    Args:
+        backbone: images to a feature map, with `num_features`.
+        spatial_channels: channels of the head's spatial map; 0 for the official plain head.
+        face_model: name of a face model, or the path of a converted one.
+        face_model_level: 0 for speed, 1 for looks (where the model has a subdivision).
+        image_size: side of the crops in px.
+        focal: focal length in px at 224 px.
+        output_scaling: what one unit of each raw output means.
+        objective: the weighed losses.
+        rasterizer: `auto`, `numba`, `triton` or `pytorch3d`.
+        optimizer: makes the optimiser from the parameters.
+        scheduler: makes the scheduler, stepped once a training step, from the optimiser.
+        init: weights to start the backbone from (`mgc import-official` converts them).
+        max_nonfinite_steps: consecutive steps with a non-finite loss or gradient after which training stops.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module | None = None,
+        spatial_channels: int = 64,
+        face_model: str = "makehuman",
+        face_model_level: int = 0,
+        image_size: int = 224,
+        focal: float = 4700.0,
+        output_scaling: OutputScaling | None = None,
+        objective: MGCObjective | None = None,
+        rasterizer: str = "auto",
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(parameters, lr=1e-4),
+        scheduler: LRSchedulerCallable | None = None,
+        init: Path | None = None,
+        max_nonfinite_steps: int = 10,
+    ) -> None:
+        super().__init__()
+        model = load_face_model(face_model, level=face_model_level)
+        encoder = Encoder(backbone or ResNet(50), model.layout.total, spatial_channels)
+        if init is not None:
+            from mgc_lightning.official.initialise import initialise_backbone
+
+            initialise_backbone(encoder.backbone, init)
+        self.network = FaceNetwork(encoder, model, image_size=image_size, focal=focal, output_scaling=output_scaling)
+        self.renderer = FaceRenderer(rasterizer)
+        self.objective = objective or MGCObjective()
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.guard = NonFiniteGuard(max_nonfinite_steps)
+        self.scores = ReconstructionScores(
+            model.face_mask, model.mean, model.landmarks68(model.mean), main_pose_at(model.main_pose, focal)
+        )
+        self.last_scores: dict[str, float] = {}
+        self.hyperparameters: dict[str, Any] = {}
+        self._random_state: list[dict[str, Any]] | None = None
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Reconstruct images (B, 3, H, W): coefficients (B, C), verts (B, N, 3) mm, landmarks (B, 68, 2) px."""
+        return self.network(images)
+
+    def reconstruct_views(self, batch: FaceTriplet) -> FaceViews:
+        """Predict and render every view of a batch; geometry in float32."""
+        B, V = batch.images.shape[:2]
+        coefficients = self.network.coefficients(batch.images.flatten(0, 1)).map(lambda c: c.unflatten(0, (B, V)))
+        with torch.autocast(self.device.type, enabled=False):
+            return render_views(coefficients, self.network.face_model, self.renderer, batch.K, self.network.image_size)
+
+    def training_step(self, batch: FaceTriplet, batch_idx: int) -> Tensor:
+        """Give the total loss; a non-finite one is named and its step skipped."""
+        if not self.guard.check({"images": batch.images, "landmarks": batch.landmarks}, batch.sample_id, self):
+            return self.guard.zero_loss(self)
+        views = self.reconstruct_views(batch)
+        report = self.objective(views, batch, progress=self.progress)
+        if not self.guard.check({**report.terms, "total": report.total}, batch.sample_id, self):
+            return self.guard.zero_loss(self)
+        self._log_losses("train", report, batch)
+        return report.total
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Leave the weights alone in a step that was skipped."""
+        self.guard.before_step(self, optimizer)
+
+    def on_train_batch_end(self, outputs: Any, batch: FaceTriplet, batch_idx: int) -> None:
+        """Log the count of skipped steps."""
+        self.log("train/skipped_steps", float(self.guard.skipped), batch_size=1)
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done, in [0, 1]."""
+        steps = self.trainer.estimated_stepping_batches
+        return min(self.global_step / steps, 1.0) if 0 < steps < float("inf") else 0.0
+
+    def validation_step(self, batch: FaceTriplet, batch_idx: int) -> None:
+        """Score a batch."""
+        self._evaluate("val", batch)
+
+    def test_step(self, batch: FaceTriplet | AlignedPhotos, batch_idx: int) -> None:
+        """Score a batch; photographs of a benchmark are scored by its callback."""
+        if isinstance(batch, FaceTriplet):
+            self._evaluate("test", batch)
+
+    def predict_step(self, batch: FaceTriplet, batch_idx: int) -> dict[str, Any]:
+        """Reconstruct a batch."""
+        coefficients, verts, landmarks = self(batch.images.flatten(0, 1))
+        return {
+            "sample_id": batch.sample_id,
+            "coefficients": coefficients.unflatten(0, batch.images.shape[:2]),
+            "verts": verts.unflatten(0, batch.images.shape[:2]),
+            "landmarks": landmarks.unflatten(0, batch.images.shape[:2]),
+        }
+
+    def _evaluate(self, stage: str, batch: FaceTriplet) -> None:
+        views = self.reconstruct_views(batch)
+        self._log_losses(stage, self.objective(views, batch, progress=1.0), batch)
+        neutral = self.network.face_model.shape(views.coefficients.identity)
+        self.scores.update(views, neutral, batch)
+
+    def _log_losses(self, stage: str, report: ObjectiveReport, batch: FaceTriplet) -> None:
+        size = len(batch.images)
+        self.log(f"{stage}/loss", report.total.detach(), batch_size=size, sync_dist=stage != "train")
+        # A batch without linked samples has no multi-view terms; ranks then differ in their names and cannot meet.
+        if stage == "train" or self.trainer.world_size == 1:
+            self.log_dict({f"{stage}/{name}": mean for name, mean in report.means().items()}, batch_size=size)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores."""
+        self._log_scores("test")
+
+    def _log_scores(self, stage: str) -> None:
+        self.last_scores = self.scores.compute()
+        self.scores.reset()
+        self.log_dict({f"{stage}/{name}": value for name, value in self.last_scores.items()}, rank_zero_only=False)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Make the optimiser and the scheduler of the config; the scheduler steps once a training step."""
+        optimizer = self.optimizer(filter(lambda p: p.requires_grad, self.network.parameters()))
+        if self.scheduler is None:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.scheduler(optimizer), "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what rebuilds the network, the resolved hyperparameters and the random state of every rank."""
+        checkpoint[NETWORK_KEY] = self.network.config
+        checkpoint[HYPERPARAMETERS_KEY] = self.hyperparameters
+        checkpoint["mgc_random_state"] = capture_random_state()
+        checkpoint["mgc_skipped_steps"] = self.guard.skipped
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse the checkpoint of another network or face model; keep the random state for the first step."""
+        self.network.check_config(checkpoint.get(NETWORK_KEY))
+        self._random_state = checkpoint.get("mgc_random_state")
+        self.guard.skipped = int(checkpoint.get("mgc_skipped_steps", 0))
+
+    def on_train_batch_start(self, batch: FaceTriplet, batch_idx: int) -> None:
+        """Continue the random numbers of the interrupted run; loaders have drawn theirs by now."""
+        if self._random_state is not None:
+            restore_random_state(self._random_state, self.global_rank)
+            self._random_state = None

@@ -1,0 +1,75 @@
+"""The console program: configs by name, unknown keys, errors of one line."""
+
+import pytest
+
+from mgc_lightning import cli
+from mgc_lightning.errors import MGCError
+from mgc_lightning.training.cli import find_config, prepare_wandb, resolve_configs
+
+
+def test_configs_are_found_by_name_and_path(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("quickstart", "configs/quickstart.yaml", "quickstart.yaml", "configs/quickstart"):
+        assert find_config(name).name == "quickstart.yaml"
+    own = tmp_path / "own.yaml"
+    own.write_text("seed_everything: 1\n")
+    assert find_config("own.yaml").read_text() == own.read_text()
+    assert resolve_configs(["fit", "--config=own.yaml", "-c", "own.yaml"]) == [
+        "fit",
+        "--config=own.yaml",
+        "-c",
+        "own.yaml",
+    ]
+
+
+def test_a_missing_config_names_the_nearest() -> None:
+    with pytest.raises(MGCError, match="Did you mean `quickstart`"):
+        find_config("quikstart")
+
+
+@pytest.mark.parametrize(
+    ("override", "nearest"),
+    [
+        ("--model.objective.weights.pixle=1", "pixel"),
+        ("--trainer.max_step=3", "trainer.max_steps"),
+        ("--model.imagesize=96", "model.image_size"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_valid_one(override, nearest, capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", "--config", "quickstart", override])
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error:")
+    assert nearest in message.split("Did you mean")[1]
+
+
+def test_an_unknown_key_in_a_file_names_the_nearest_valid_one(tmp_path, capsys) -> None:
+    config = tmp_path / "typo.yaml"
+    config.write_text("model:\n  spatial_chanels: 3\n")
+    with pytest.raises(SystemExit):
+        cli.main(["fit", "--config", str(config)])
+    assert "model.spatial_channels" in capsys.readouterr().err
+
+
+def test_commands_have_help(capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--help"])
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    for word in ("fit", "export", "reconstruct", "doctor"):
+        assert word in printed
+
+
+def test_wandb_is_offline_without_a_key(monkeypatch, tmp_path) -> None:
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    prepare_wandb()
+    import os
+
+    assert os.environ["WANDB_MODE"] == "offline"
+    monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    prepare_wandb()
+    assert "WANDB_MODE" not in os.environ
