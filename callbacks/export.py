@@ -11,9 +11,10 @@ from typing import cast
 import lightning as L
 from lightning.pytorch.loggers import WandbLogger
 
+from mgc_lightning.files.weights import load_weights
 from mgc_lightning.networks.export import ExportReport, export_network
 from mgc_lightning.networks.face_network import FaceNetwork
-from mgc_lightning.networks.files import load_weights, read_network_checkpoint
+from mgc_lightning.networks.stored import read_network
 from mgc_lightning.training.run_folder import run_folder
 
 _log = logging.getLogger(__name__)
@@ -72,9 +73,9 @@ def best_network(trainer: L.Trainer, pl_module: L.LightningModule) -> tuple[Face
         _log.warning("The best checkpoint %s is gone or sharded: the last weights are exported.", best)
     if not best or not Path(best).is_file():
         return network, "the last weights"
-    config, state = read_network_checkpoint(Path(best))
-    network.check_config(config)
-    load_weights(network, state, best)
+    stored = read_network(best, programs=False)
+    network.check_config(stored.config)
+    load_weights(network, stored.weights or {}, best)
     return network, best
 
 

@@ -20,9 +20,8 @@ from torch import Tensor
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
-from mgc_lightning.networks.files import STEM, load_network, save_network
-
-__all__ = ["FORMATS", "ExportReport", "ExportedFile", "export_network", "load_network"]
+from mgc_lightning.networks.files import load_network, save_network
+from mgc_lightning.networks.stored import STEM
 
 OUTPUTS = ("coefficients", "verts", "landmarks")
 """Names of the outputs of every export, in order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Self
@@ -15,10 +16,10 @@ from mgc_lightning.coefficients import LIGHT_AMBIENT, FaceCoefficients
 from mgc_lightning.encoders.encoder import Encoder
 from mgc_lightning.encoders.registry import build_encoder, describe_encoder
 from mgc_lightning.errors import MGCError
-from mgc_lightning.face_models import load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
+from mgc_lightning.networks.face_model_choice import check_face_model, choose_face_model
 from mgc_lightning.networks.output_scaling import OutputScaling
 
 NETWORK_KEY = "mgc_network_config"
@@ -45,6 +46,7 @@ class FaceNetwork(nn.Module):
 
     Example:
         >>> from mgc_lightning.encoders import Encoder, ResNet
+        >>> from mgc_lightning.face_models import load_face_model
         >>> face_model = load_face_model("makehuman")
         >>> encoder = Encoder(ResNet(18, width=8), face_model.layout.total)
         >>> network = FaceNetwork(encoder, face_model, image_size=96)
@@ -151,12 +153,18 @@ class FaceNetwork(nn.Module):
         }
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], face_model: FaceModel | None = None) -> Self:
+    def from_config(
+        cls,
+        config: Mapping[str, Any],
+        face_model: FaceModel | str | os.PathLike[str] | None = None,
+        level: int | None = None,
+    ) -> Self:
         """Build the network that `config` describes, with fresh weights.
 
         Args:
             config: what `FaceNetwork.config` gave.
-            face_model: the face model to use; loaded by the stored name and level if not given.
+            face_model: the face model to use, its name or its path; the one that is named there if not given.
+            level: level of detail of the mesh; the stored one if not given.
 
         Raises:
             MGCError: if the description is incomplete, its backbone unknown, or the face model another one.
@@ -167,13 +175,9 @@ class FaceNetwork(nn.Module):
                     f"The stored network has version {config['version']}, this release reads up to "
                     f"{CONFIG_VERSION}: update mgc-lightning"
                 )
-            stored = config["face_model"]
-            if face_model is None:
-                face_model = load_face_model(stored["name"], level=stored["level"])
-            check_face_model(stored, face_model)
             return cls(
                 build_encoder(config["encoder"]),
-                face_model,
+                choose_face_model(config["face_model"], face_model, level),
                 image_size=config["image_size"],
                 focal=config["focal"],
                 output_scaling=OutputScaling.from_dict(config["output_scaling"]),
@@ -217,18 +221,3 @@ def ambient_light() -> Float[Tensor, " 27"]:
     light = torch.zeros(3, 9)
     light[:, 0] = LIGHT_AMBIENT
     return light.flatten()
-
-
-def check_face_model(stored: Mapping[str, Any], face_model: FaceModel) -> None:
-    """Compare the face model that a network was trained with to the one at hand.
-
-    Raises:
-        MGCError: if their geometry differs: the coefficients would mean other faces.
-    """
-    if stored["fingerprint"] != face_model.fingerprint:
-        raise MGCError(
-            f"The network was trained with face model `{stored['name']}` (fingerprint "
-            f"{stored['fingerprint'][:12]}, coefficients {stored.get('layout')}), but this one is "
-            f"`{face_model.name}` (fingerprint {face_model.fingerprint[:12]}, coefficients "
-            f"{asdict(face_model.layout)}). Load the face model of the training, or train again."
-        )

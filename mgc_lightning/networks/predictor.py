@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,11 +12,10 @@ from torch import Tensor
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
-from mgc_lightning.networks.files import choose_face_model, load_network, parse_config, resolve_network_file
-
-SUFFIXES = (".safetensors", ".onnx", ".pt2", ".ckpt")
-"""Files that predict; the order in which a folder is searched."""
+from mgc_lightning.networks.face_model_choice import choose_face_model
+from mgc_lightning.networks.face_network import FaceNetwork
+from mgc_lightning.networks.files import build_network
+from mgc_lightning.networks.stored import Program, read_network
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,7 @@ class Predictor:
         kind: the form it runs in, for messages.
     """
 
-    vector: Callable[[Float[Tensor, "B 3 S S"]], Float[Tensor, "B C"]]
+    vector: Program
     face_model: FaceModel
     image_size: int
     focal: float
@@ -73,13 +67,19 @@ def load_predictor(
     Raises:
         MGCError: if there is no such file, it is none of these, or its face model is not to be found.
     """
-    file = resolve_network_file(path, SUFFIXES)
     device = usable_device(device)
-    if file.suffix == ".onnx":
-        return _load_onnx(file, face_model, level, device)
-    if file.suffix == ".pt2":
-        return _load_program(file, face_model, level, device)
-    return Predictor.from_network(load_network(file, face_model, level).to(device))
+    stored = read_network(path, device)
+    if stored.program is None:
+        return Predictor.from_network(build_network(stored, face_model, level).to(device))
+    config = stored.config
+    try:
+        model = choose_face_model(config["face_model"], face_model, level).to(device)
+        size, focal = int(config["image_size"]), float(config["focal"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise MGCError(f"{stored.file}: the stored description of the network is incomplete: {error!r}") from error
+    except MGCError as error:
+        raise MGCError(f"{stored.file}: {error}") from error
+    return Predictor(stored.program, model, size, focal, stored.file.suffix[1:])
 
 
 def usable_device(name: torch.device | str) -> torch.device:
@@ -94,64 +94,3 @@ def usable_device(name: torch.device | str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise MGCError(f"The device `{name}` cannot be used: {str(error).splitlines()[0]}") from error
     return device
-
-
-def _make(
-    file: Path,
-    config: dict[str, Any],
-    vector: Callable[[Tensor], Tensor],
-    face_model: FaceModel | str | os.PathLike[str] | None,
-    level: int | None,
-    device: torch.device,
-) -> Predictor:
-    try:
-        model = choose_face_model(config, face_model, level).to(device)
-        return Predictor(vector, model, int(config["image_size"]), float(config["focal"]), file.suffix[1:])
-    except (KeyError, TypeError, ValueError, MGCError) as error:
-        raise MGCError(f"{file}: {error}") from error
-
-
-def _load_onnx(
-    file: Path,
-    face_model: FaceModel | str | os.PathLike[str] | None,
-    level: int | None,
-    device: torch.device,
-) -> Predictor:
-    import onnxruntime
-
-    wanted = ["CUDAExecutionProvider"] if device.type == "cuda" else []
-    providers = [p for p in [*wanted, "CPUExecutionProvider"] if p in onnxruntime.get_available_providers()]
-    try:
-        session = onnxruntime.InferenceSession(str(file), providers=providers)
-    except Exception as error:  # onnxruntime's own classes
-        raise MGCError(f"{file}: not an ONNX network, or damaged ({error})") from error
-    config = parse_config(session.get_modelmeta().custom_metadata_map.get(NETWORK_KEY), str(file))
-
-    def vector(images: Tensor) -> Tensor:
-        array = np.ascontiguousarray(images.detach().cpu().numpy(), np.float32)
-        return torch.from_numpy(session.run(["coefficients"], {"images": array})[0]).to(images.device)
-
-    return _make(file, config, vector, face_model, level, device)
-
-
-def _load_program(
-    file: Path,
-    face_model: FaceModel | str | os.PathLike[str] | None,
-    level: int | None,
-    device: torch.device,
-) -> Predictor:
-    if not zipfile.is_zipfile(file):
-        raise MGCError(f"{file}: not a torch.export program, or damaged")
-    extra = {NETWORK_KEY: ""}
-    try:
-        program = torch.export.load(file, extra_files=extra)
-    except Exception as error:  # its errors are of many classes
-        raise MGCError(f"{file}: not a torch.export program, or damaged ({error})") from error
-    config = parse_config(extra[NETWORK_KEY], str(file))
-    run = program.module()
-
-    def vector(images: Tensor) -> Tensor:
-        # The program's constants lie where it was exported: on the CPU.
-        return run(images.detach().cpu())[0].to(images.device)
-
-    return _make(file, config, vector, face_model, level, device)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mgc_lightning.encoders.official_resnet import OfficialResNet
 from mgc_lightning.errors import MGCError
-from mgc_lightning.official.weights import load_weights, official_network, read_official
+from mgc_lightning.files.weights import load_weights, read_official
 
 SLIM_MEANS = (123.68, 116.78, 103.94)
 """RGB means (0 to 255) that slim's ImageNet networks subtract from their input, and nothing else."""
@@ -29,8 +29,8 @@ def initialise_backbone(backbone: nn.Module, path: str | Path) -> None:
             "Official weights start an OfficialResNet of depth 50 and width 64, got "
             f"{type(backbone).__name__} {getattr(backbone, 'config', '')}"
         )
-    state = read_official(path, "imagenet", "mgcnet")
-    if official_network(path) == "imagenet":
+    network, state = read_official(path, "imagenet", "mgcnet")
+    if network == "imagenet":
         state = _from_unit_range(state, "backbone.conv1")
     trunk = {key.removeprefix("backbone."): tensor for key, tensor in state.items() if key.startswith("backbone.")}
     load_weights(backbone, trunk, path)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.weights import read_official
 from mgc_lightning.recognisers.inception_resnet_v1 import InceptionResnetV1
 
 
@@ -22,10 +23,9 @@ class FaceNet(InceptionResnetV1):
     """
 
     def __init__(self, path: str | Path) -> None:
-        from mgc_lightning.official.weights import read_official
-
         super().__init__()
-        missing = self.load_state_dict(read_official(path, "facenet"), strict=False).missing_keys
+        _, state = read_official(path, "facenet")
+        missing = self.load_state_dict(state, strict=False).missing_keys
         # The original norm has no scale, and torch counts batches; everything else must be there.
         absent = [key for key in missing if not key.endswith(("norm.weight", "norm.num_batches_tracked"))]
         if absent:

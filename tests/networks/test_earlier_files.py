@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mgc_lightning.cli import main
+from mgc_lightning.networks import face_model_choice
 from mgc_lightning.networks.files import load_network
 from mgc_lightning.networks.predictor import load_predictor
 
@@ -26,6 +27,16 @@ def test_exports_predict_what_they_predicted(images, suffix):
     assert np.allclose(found.to_vector().numpy(), expected["coefficients"], atol=1e-4)
     verts = predictor.face_model(found).verts
     assert np.allclose(verts.numpy(), expected["verts"], atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "pt2", "safetensors"])
+def test_the_face_model_is_read_and_checked_once(suffix, monkeypatch):
+    calls = []
+    for name in ("load_face_model", "check_face_model"):
+        function = getattr(face_model_choice, name)
+        monkeypatch.setattr(face_model_choice, name, lambda *a, f=function, n=name: (calls.append(n), f(*a))[1])
+    load_predictor(EARLIER / "export" / f"network.{suffix}", face_model=EARLIER / "tiny.npz")
+    assert calls == ["load_face_model", "check_face_model"]
 
 
 def test_a_checkpoint_loads_and_predicts():

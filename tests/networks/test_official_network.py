@@ -11,8 +11,8 @@ from owner_files import tiny_face, write_bfm09_deep3d
 from mgc_lightning.encoders import official_encoder
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.importing import import_face_model
+from mgc_lightning.files.weights import save_official
 from mgc_lightning.networks.files import load_network
-from mgc_lightning.official.weights import save_official
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from mgc_lightning.commands import import_official
-from mgc_lightning.encoders import OfficialResNet
+from mgc_lightning.encoders import OfficialResNet, official_encoder
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.weights import load_weights, read_official
 from mgc_lightning.official.initialise import initialise_backbone
 from mgc_lightning.official.names import facenet_variables, imagenet_variables, mgcnet_variables
-from mgc_lightning.official.weights import load_official_encoder, read_official
 from mgc_lightning.recognisers import InceptionResnetV1, load_recogniser
 
 pytestmark = pytest.mark.slow
@@ -61,8 +61,10 @@ def test_mgcnet_checkpoint_gives_the_recorded_outputs(tensorflow, tmp_path, requ
     prefix = write_checkpoint(tensorflow, tmp_path, mgcnet_variables(), training=True)
     output = tmp_path / "mgcnet.safetensors"
     assert run("--checkpoint", prefix, "--output", output) == 0
-    encoder = load_official_encoder(output)
-    assert len(read_official(output, "mgcnet")) == 108
+    encoder = official_encoder()
+    network, state = read_official(output, "mgcnet")
+    assert (network, len(state)) == ("mgcnet", 108)
+    load_weights(encoder, state, output)
     golden = request.getfixturevalue("golden")
     with np.load(golden / "mgcnet" / "09_network.npz") as recorded:
         images = torch.from_numpy(recorded["images"]).permute(0, 3, 1, 2) / 255

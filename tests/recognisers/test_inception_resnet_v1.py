@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.weights import save_official
 from mgc_lightning.losses.identity import IdentityLoss
 from mgc_lightning.official.checkpoint import convert_facenet
 from mgc_lightning.official.names import facenet_variables
-from mgc_lightning.official.weights import save_official
 from mgc_lightning.recognisers import InceptionResnetV1, load_recogniser
 
 

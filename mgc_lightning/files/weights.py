@@ -1,0 +1,81 @@
+"""Weights as safetensors: read with what they say of themselves, those of official networks, loaded whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import atomic_path
+
+OFFICIAL_FORMAT = "mgc-lightning official weights"
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read a safetensors file.
+
+    Returns:
+        Its metadata, and its tensors on the CPU.
+
+    Raises:
+        MGCError: if it cannot be read.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise MGCError(f"{path}: not a safetensors file, or damaged ({error})") from error
+
+
+def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Load a state dictionary whole and say in one line what does not fit.
+
+    Raises:
+        MGCError: if keys are missing, foreign, or of other shapes.
+    """
+    try:
+        module.load_state_dict(dict(state))
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:]]
+        raise MGCError(f"{source}: the weights do not fit the network: {' '.join(lines)[:400]}") from error
+
+
+def save_official(state: dict[str, Tensor], path: str | Path, about: dict[str, str]) -> None:
+    """Write tensors converted from an official network with what they are; `about` holds at least `network`."""
+    header = json.dumps({"format": OFFICIAL_FORMAT, **about}, sort_keys=True)
+    with atomic_path(path) as temporary:
+        save_file(state, str(temporary), metadata={"official": header})
+
+
+def read_official(path: str | Path, *networks: str) -> tuple[str, dict[str, Tensor]]:
+    """Read the tensors of an official network, one of those named.
+
+    Returns:
+        Which network it is, and its tensors.
+
+    Raises:
+        MGCError: if the file cannot be read, is no official network or another one.
+    """
+    metadata, state = read_tensors(path)
+    found = official_network(metadata)
+    if found is None or found not in networks:
+        raise MGCError(
+            f"{path} does not hold the official `{'` or `'.join(networks)}` network but "
+            f"{found or 'tensors of another program'}. Convert its checkpoint: mgc import-official --network "
+            f"{networks[0]} --checkpoint CHECKPOINT --output {path}"
+        )
+    return found, state
+
+
+def official_network(metadata: Mapping[str, str]) -> str | None:
+    """Tell which official network the metadata of a file name; None for any other file."""
+    try:
+        about = json.loads(metadata.get("official", "{}"))
+        return about.get("network") if about.get("format") == OFFICIAL_FORMAT else None
+    except (ValueError, AttributeError):
+        return None

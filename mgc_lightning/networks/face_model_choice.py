@@ -1,0 +1,51 @@
+"""The face model of a stored network: the one that its description names, or a given one of the same geometry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models import load_face_model
+from mgc_lightning.face_models.face_model import FaceModel
+
+
+def choose_face_model(
+    stored: Mapping[str, Any], face_model: FaceModel | str | os.PathLike[str] | None = None, level: int | None = None
+) -> FaceModel:
+    """Load the face model of a stored network, and make sure that it is the one of its training.
+
+    Args:
+        stored: the entry `face_model` of `FaceNetwork.config`.
+        face_model: a face model, its name or its path, used instead of the one that is named there.
+        level: level of detail of the mesh; that of the training if not given.
+
+    Raises:
+        MGCError: if it is not to be found, or its geometry is another one.
+    """
+    if not isinstance(face_model, FaceModel):
+        source = stored["name"] if face_model is None else os.fspath(face_model)
+        try:
+            face_model = load_face_model(source, stored["level"] if level is None else level)
+        except MGCError as error:
+            remedy = stored.get("remedy") if source == stored["name"] else None
+            raise MGCError(f"{error}. {remedy}" if remedy else str(error)) from error
+    check_face_model(stored, face_model)
+    return face_model
+
+
+def check_face_model(stored: Mapping[str, Any], face_model: FaceModel) -> None:
+    """Compare the face model that a network was trained with to the one at hand.
+
+    Raises:
+        MGCError: if their geometry differs: the coefficients would mean other faces.
+    """
+    if stored["fingerprint"] not in (None, face_model.fingerprint):
+        raise MGCError(
+            f"The network was trained with face model `{stored['name']}` (fingerprint "
+            f"{stored['fingerprint'][:12]}, coefficients {stored.get('layout')}), but this one is "
+            f"`{face_model.name}` (fingerprint {face_model.fingerprint[:12]}, coefficients "
+            f"{asdict(face_model.layout)}). Load the face model of the training, or train again."
+        )

@@ -1,0 +1,179 @@
+"""Networks as they lie on disk: a reader a form gives their description, and weights or a program."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mgc_lightning.encoders.official_resnet import official_encoder
+from mgc_lightning.encoders.registry import describe_encoder
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files.checkpoints import read_checkpoint
+from mgc_lightning.files.weights import official_network, read_official, read_tensors
+from mgc_lightning.geometry.camera import DEFAULT_FOCAL
+from mgc_lightning.networks.face_network import CONFIG_VERSION, NETWORK_KEY
+from mgc_lightning.networks.output_scaling import OutputScaling
+
+STEM = "network"
+"""File name, without suffix, of the exports of a network."""
+
+Program = Callable[[Float[Tensor, "B 3 S S"]], Float[Tensor, "B C"]]
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """Hold what the file of a network says; it has either weights or a program.
+
+    Attributes:
+        file: where it was read.
+        config: what `FaceNetwork.config` gave.
+        weights: the state dictionary of a `FaceNetwork`, on the CPU.
+        program: maps crops (B, 3, S, S), RGB in [0, 1], on any device, to coefficients (B, C) on that device.
+    """
+
+    file: Path
+    config: dict[str, Any]
+    weights: dict[str, Tensor] | None = None
+    program: Program | None = None
+
+
+def read_network(
+    path: str | os.PathLike[str], device: torch.device | str = "cpu", programs: bool = True
+) -> StoredNetwork:
+    """Read a checkpoint or an export, whatever its form; nothing is executed but the programs that are asked for.
+
+    Args:
+        path: the file, or the folder of an export: the first `network.*` in it of those that `FORMS` lists.
+        device: where programs that can choose run.
+        programs: accept programs, not only weights.
+
+    Raises:
+        MGCError: if there is no such file, it is none of these, or damaged.
+    """
+    readers = FORMS if programs else WEIGHTS
+    file = Path(path).expanduser()
+    if file.is_dir():
+        names = [f"{STEM}{suffix}" for suffix in readers]
+        found = next((file / name for name in names if (file / name).is_file()), None)
+        if found is None:
+            raise MGCError(f"{file}: no network here; expected one of {names}")
+        file = found
+    if not file.is_file():
+        raise MGCError(f"{file}: no such checkpoint or export")
+    if file.suffix not in readers:
+        raise MGCError(
+            f"{file}: expected a {', a '.join(readers)} or the folder of an export, got {file.suffix or 'no suffix'!r}"
+        )
+    return readers[file.suffix](file, torch.device(device))
+
+
+def _read_safetensors(file: Path, device: torch.device) -> StoredNetwork:
+    metadata, weights = read_tensors(file)
+    if official_network(metadata):
+        _, weights = read_official(file, "mgcnet")
+        return StoredNetwork(file, official_config(), {f"encoder.{key}": value for key, value in weights.items()})
+    return StoredNetwork(file, _parse_config(metadata.get(NETWORK_KEY), file), weights)
+
+
+def _read_lightning(file: Path, device: torch.device) -> StoredNetwork:
+    checkpoint = read_checkpoint(file)
+    if NETWORK_KEY not in checkpoint:
+        raise MGCError(f"{file}: this Lightning checkpoint holds no face network (no `{NETWORK_KEY}`)")
+    prefix = "network."
+    state = checkpoint["state_dict"].items()
+    weights = {key.removeprefix(prefix): value for key, value in state if key.startswith(prefix)}
+    return StoredNetwork(file, checkpoint[NETWORK_KEY], weights)
+
+
+def _read_onnx(file: Path, device: torch.device) -> StoredNetwork:
+    import onnxruntime
+
+    wanted = ["CUDAExecutionProvider"] if device.type == "cuda" else []
+    providers = [p for p in [*wanted, "CPUExecutionProvider"] if p in onnxruntime.get_available_providers()]
+    try:
+        session = onnxruntime.InferenceSession(str(file), providers=providers)
+    except Exception as error:  # onnxruntime's own classes
+        raise MGCError(f"{file}: not an ONNX network, or damaged ({error})") from error
+    config = _parse_config(session.get_modelmeta().custom_metadata_map.get(NETWORK_KEY), file)
+
+    def program(images: Tensor) -> Tensor:
+        array = np.ascontiguousarray(images.detach().cpu().numpy(), np.float32)
+        return torch.from_numpy(session.run(["coefficients"], {"images": array})[0]).to(images.device)
+
+    return StoredNetwork(file, config, program=program)
+
+
+def _read_torch_export(file: Path, device: torch.device) -> StoredNetwork:
+    if not zipfile.is_zipfile(file):
+        raise MGCError(f"{file}: not a torch.export program, or damaged")
+    extra = {NETWORK_KEY: ""}
+    try:
+        exported = torch.export.load(file, extra_files=extra)
+    except Exception as error:  # its errors are of many classes
+        raise MGCError(f"{file}: not a torch.export program, or damaged ({error})") from error
+    config = _parse_config(extra[NETWORK_KEY], file)
+    run = exported.module()
+
+    def program(images: Tensor) -> Tensor:
+        # The program's constants lie where it was exported: on the CPU.
+        return run(images.detach().cpu())[0].to(images.device)
+
+    return StoredNetwork(file, config, program=program)
+
+
+Reader = Callable[[Path, torch.device], StoredNetwork]
+
+WEIGHTS: dict[str, Reader] = {".safetensors": _read_safetensors, ".ckpt": _read_lightning}
+"""Readers of weights by suffix, in the order in which a folder is searched."""
+
+FORMS: dict[str, Reader] = {
+    ".safetensors": _read_safetensors,
+    ".onnx": _read_onnx,
+    ".pt2": _read_torch_export,
+    ".ckpt": _read_lightning,
+}
+"""Readers of everything that predicts by suffix, in the order in which a folder is searched."""
+
+
+def official_config() -> dict[str, Any]:
+    """Describe the official MGCNet: crops of 224 px, focal length 4700 px, no output scaling.
+
+    Its coefficients are BFM 2009's, and its landmarks the official program's (one vertex beside the right ones). The
+    file of its weights has no fingerprint of a face model: whatever has its 257 coefficients fits.
+    """
+    with torch.device("meta"):
+        encoder = official_encoder()
+    return {
+        "version": CONFIG_VERSION,
+        "encoder": describe_encoder(encoder),
+        "face_model": {
+            "name": "bfm09@official",
+            "level": 0,
+            "fingerprint": None,
+            "remedy": "The official weights predict coefficients of BFM 2009. Convert your copy: mgc face-model import "
+            "bfm09 --source bfm09_trim_exp_uv_presplit.h5 (or bfm09-deep3d --name bfm09)",
+        },
+        "image_size": 224,
+        "focal": DEFAULT_FOCAL,
+        "output_scaling": asdict(OutputScaling.official()),
+    }
+
+
+def _parse_config(text: str | bytes | None, file: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(text or "")
+    except ValueError as error:
+        raise MGCError(f"{file}: holds no `{NETWORK_KEY}`; mgc export did not write it") from error
+    if not isinstance(config, dict):
+        raise MGCError(f"{file}: `{NETWORK_KEY}` is {type(config).__name__}, expected an object")
+    return config
