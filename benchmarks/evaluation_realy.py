@@ -21,9 +21,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mgc_lightning.evaluation.realy.topology import read_mask, topology_of
 from mgc_lightning.face_models import load_face_model
-from mgc_lightning.metrics.realy import REGIONS, RealyScan, ScanRegion, SubjectErrors, realy_errors, topology_of
-from mgc_lightning.metrics.realy.topology import Topology, read_mask, topology_from_keypoints
+from mgc_lightning.metrics.realy import REGIONS, REALYScan, ScanRegion, SubjectErrors, realy_errors
+from mgc_lightning.metrics.realy.topology import Topology, topology_from_keypoints
 from mgc_lightning.synthetic.realy import SCANNER
 from mgc_lightning.synthetic.realy_regions import cut_regions
 from mgc_lightning.synthetic.scanner import scan_head
@@ -93,7 +94,7 @@ def _report_synthetic(repeats: int) -> None:
     regions = {
         name: ScanRegion((verts / MM_PER_UNIT).astype(np.float32), faces) for name, (verts, faces) in parts.items()
     }
-    scan = RealyScan(1, keypoints.astype(np.float32), regions, MM_PER_UNIT)
+    scan = REALYScan(1, keypoints.astype(np.float32), regions, MM_PER_UNIT)
     for level in (0, 1):
         model = load_face_model(level=level)
         identity = model.mean.new_tensor(rng.normal(0, 1, model.layout.identity))
@@ -142,13 +143,13 @@ def _topology(folder: Path, name: str, case: str) -> Topology:
     return replace(topology, mask=read_mask(mask, count)) if mask.is_file() else topology
 
 
-def _scan(folder: Path, subject: int, scale: float) -> RealyScan:
+def _scan(folder: Path, subject: int, scale: float) -> REALYScan:
     arrays = np.load(folder / "inputs" / f"scan_{subject}.npz")
     regions = {name: ScanRegion(arrays[f"{name}_v"], arrays[f"{name}_f"].astype(np.int64)) for name in REGIONS}
-    return RealyScan(subject, arrays["keypoints"], regions, scale)
+    return REALYScan(subject, arrays["keypoints"], regions, scale)
 
 
-def _timed(verts: np.ndarray, topology: Topology, scan: RealyScan, repeats: int) -> tuple[SubjectErrors, float, float]:
+def _timed(verts: np.ndarray, topology: Topology, scan: REALYScan, repeats: int) -> tuple[SubjectErrors, float, float]:
     """Score `repeats` times after one that compiles; give the least wall and CPU seconds."""
     result = realy_errors(verts, topology, scan)
     walls, cpus = [], []

@@ -16,13 +16,13 @@ from mgc_lightning.evaluation.realy.benchmark import results_json
 from mgc_lightning.evaluation.realy.error_map import draw_error_map
 from mgc_lightning.evaluation.realy.submission import scored_verts
 from mgc_lightning.evaluation.realy.table import print_scores
+from mgc_lightning.evaluation.realy.topology import load_topology, topology_of
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.metrics.realy.evaluate import SubjectErrors
 from mgc_lightning.metrics.realy.metric import REALYError
 from mgc_lightning.metrics.realy.regions import REGIONS
 from mgc_lightning.metrics.realy.scores import RealyScores
-from mgc_lightning.metrics.realy.topology import load_topology, topology_of
 from mgc_lightning.pictures.drawing import save_png
 from mgc_lightning.structures import AlignedPhotos
 from mgc_lightning.training.module import MGCModule

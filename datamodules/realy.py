@@ -9,11 +9,12 @@ from torch.utils.data import DataLoader
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.photo_sets import collate
+from mgc_lightning.evaluation.realy.dataset import REALYDataset
 from mgc_lightning.evaluation.realy.photos import RealyPhotos
 from mgc_lightning.evaluation.realy.predictions import subject_of
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.metrics.realy.scans import RealyScan, RealyScans
+from mgc_lightning.metrics.realy.scan import REALYScan
 from mgc_lightning.structures import AlignedPhotos
 
 
@@ -53,7 +54,7 @@ class REALYDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.view = view
-        self.scans = RealyScans(Path(dataset))
+        self.scans = REALYDataset(Path(dataset))
         model = load_face_model(face_model)
         self.photos = RealyPhotos(self.scans.root, model, image_size, images, landmarks, view, subset)
         self.names = self.photos.names
@@ -75,7 +76,7 @@ class REALYDataModule(L.LightningDataModule):
             if absent:
                 raise MGCError(f"{path}: there is no scan of its subject: {absent[0]} is missing")
 
-    def scan(self, index: int) -> RealyScan:
+    def scan(self, index: int) -> REALYScan:
         """Read the scan of an image's subject."""
         return self.scans.load(subject_of(self.names[index]))
 

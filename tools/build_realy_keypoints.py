@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mgc_lightning.evaluation.realy.topology import KEYPOINT_DATA, inner_parts
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.metrics.realy.placement import place_keypoints
-from mgc_lightning.metrics.realy.topology import KEYPOINT_DATA, inner_parts
 
 ICT_FACE_VERTS = 9409
 """The face comes first in ICT-FaceKit's order, so one set of keypoints fits the whole head and its usual crops."""

@@ -50,15 +50,15 @@ def run(args: argparse.Namespace) -> int:
         run_benchmark,
         write_results,
     )
+    from mgc_lightning.evaluation.realy.dataset import IMAGES_FOLDER, REALYDataset
     from mgc_lightning.evaluation.realy.images import list_images
     from mgc_lightning.evaluation.realy.predictions import list_predictions
     from mgc_lightning.evaluation.realy.table import print_scores
-    from mgc_lightning.metrics.realy.scans import IMAGES_FOLDER, RealyScans
-    from mgc_lightning.metrics.realy.topology import load_topology, read_mask
+    from mgc_lightning.evaluation.realy.topology import load_topology, read_mask
 
     if args.output.suffix != ".json":
         raise MGCError(f"--output {args.output}: expected a .json file")
-    scans = RealyScans(args.dataset)
+    scans = REALYDataset(args.dataset)
     topology = load_topology(args.topology)
     if args.mask:
         topology = replace(topology, mask=read_mask(args.mask, topology.vertex_count))

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from mgc_lightning.evaluation.photo_sets import collate
     from mgc_lightning.evaluation.realy.photos import RealyPhotos
     from mgc_lightning.evaluation.realy.submission import validate_predictions, write_predictions
-    from mgc_lightning.metrics.realy.topology import load_topology, topology_of
+    from mgc_lightning.evaluation.realy.topology import load_topology, topology_of
     from mgc_lightning.networks.predictor import load_predictor
 
     predictor = load_predictor(args.checkpoint, device=args.device)

@@ -12,18 +12,19 @@ from PIL import Image
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.face_models import EMBEDDED, load_face_model
-from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.files.mesh import write_mesh
-from mgc_lightning.metrics.realy.scans import (
+from mgc_lightning.evaluation.realy.dataset import (
     IMAGES_FOLDER,
     KEYPOINTS_FOLDER,
     LANDMARKS_FOLDER,
     REGIONS_FOLDER,
     SCALE_FILE,
 )
-from mgc_lightning.metrics.realy.topology import Topology, topology_of
+from mgc_lightning.evaluation.realy.topology import topology_of
+from mgc_lightning.face_models import EMBEDDED, load_face_model
+from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.mesh import write_mesh
+from mgc_lightning.metrics.realy.topology import Topology
 from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.synthetic.complexion import make_complexion
 from mgc_lightning.synthetic.generator import TripletGenerator

@@ -14,16 +14,12 @@ import torch.multiprocessing as mp
 
 from mgc_lightning.commands import benchmark_realy, synthesize_realy
 from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.realy.dataset import REALYDataset
 from mgc_lightning.evaluation.realy.predictions import list_predictions, read_prediction
 from mgc_lightning.evaluation.realy.published import PUBLISHED
+from mgc_lightning.evaluation.realy.topology import load_topology
 from mgc_lightning.files.mesh import read_mesh, write_mesh
-from mgc_lightning.metrics.realy import (
-    REALYError,
-    RealyScans,
-    RealyScores,
-    ScoredPrediction,
-    load_topology,
-)
+from mgc_lightning.metrics.realy import REALYError, RealyScores, ScoredPrediction
 from mgc_lightning.metrics.realy.scores import official_text
 
 
@@ -178,7 +174,7 @@ def test_published_rows_add_up() -> None:
 def score_share(rank: int, world_size: int, dataset: Path, store: Path, results: Path) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=world_size)
-    topology, scans = load_topology("makehuman"), RealyScans(dataset)
+    topology, scans = load_topology("makehuman"), REALYDataset(dataset)
     files = list_predictions(dataset / "predictions" / "mean_face")
     metric = REALYError([item.name for item in files], topology)
     # Rank 1 repeats the first sample, as distributed samplers do to fill up.
@@ -210,7 +206,7 @@ def test_metric_over_two_processes_equals_the_command(realy_set: Path, tmp_path:
 def test_metric_checks_its_arguments(realy_set: Path) -> None:
     topology = load_topology("makehuman")
     metric = REALYError(["1"], topology)
-    scan = RealyScans(realy_set).load(1)
+    scan = REALYDataset(realy_set).load(1)
     with pytest.raises(MGCError, match="as many"):
         metric.update(torch.zeros(2, 4032, 3), [scan], [0])
     with pytest.raises(MGCError, match=r"0\.\.0, got 3"):

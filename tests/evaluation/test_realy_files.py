@@ -8,13 +8,20 @@ import numpy as np
 import pytest
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.realy.dataset import REALYDataset
 from mgc_lightning.evaluation.realy.images import list_images
 from mgc_lightning.evaluation.realy.predictions import list_predictions, read_prediction
+from mgc_lightning.evaluation.realy.topology import (
+    inner_parts,
+    load_topology,
+    read_mask,
+    read_topology,
+    topology_of,
+    write_topology,
+)
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.files.mesh import read_mesh, write_mesh
-from mgc_lightning.metrics.realy import RealyScans, load_topology, topology_of, write_topology
 from mgc_lightning.metrics.realy.placement import barycentric, place_keypoints, ray_distances
-from mgc_lightning.metrics.realy.topology import inner_parts, read_mask, read_topology
 
 
 @pytest.fixture
@@ -93,7 +100,7 @@ def test_extra_keypoints_are_where_their_names_say() -> None:
 
 
 def test_ict_keypoints_are_symmetric_by_index_and_on_the_face() -> None:
-    from mgc_lightning.metrics.realy.topology import KEYPOINT_DATA
+    from mgc_lightning.evaluation.realy.topology import KEYPOINT_DATA
 
     rows = np.array(json.loads((KEYPOINT_DATA / "ict.json").read_text())["keypoints"])
     assert rows.shape == (85, 6)
@@ -144,7 +151,7 @@ def test_mask_file(tmp_path: Path) -> None:
 
 
 def test_scan_reads_the_official_layout(realy_set: Path) -> None:
-    scans = RealyScans(realy_set)
+    scans = REALYDataset(realy_set)
     assert scans.subjects == [1, 2, 3]
     scan = scans.load(2)
     assert scan.keypoints.shape == (85, 3)
@@ -158,25 +165,25 @@ def test_bad_data_sets(own_set: Path, tmp_path: Path) -> None:
     good = keypoints.read_text()
     keypoints.write_text("\n".join(good.splitlines()[:84]))
     with pytest.raises(MGCError, match="expected 85 keypoints, got 84"):
-        RealyScans(own_set).load(1)
+        REALYDataset(own_set).load(1)
     mesh = read_mesh(own_set / "REALY_HIFI3D_keypoints" / "2.obj", require_faces=False)
     keypoints.write_text("".join("v {} {} {}\n".format(*(9.0 * point)) for point in mesh.verts))
     with pytest.raises(MGCError, match="model units"):
-        RealyScans(own_set).load(1)
+        REALYDataset(own_set).load(1)
     keypoints.write_text(good.replace("v ", "v nan ", 1))
     with pytest.raises(MGCError, match="1.obj"):
-        RealyScans(own_set).load(1)
+        REALYDataset(own_set).load(1)
     (own_set / "REALY_scan_region" / "2" / "nose.obj").write_text("this is a text, not a mesh\n")
     with pytest.raises(MGCError, match=r"nose\.obj"):
-        RealyScans(own_set).load(2)
+        REALYDataset(own_set).load(2)
     (own_set / "REALY_scan_region" / "3" / "mouth.obj").unlink()
     with pytest.raises(MGCError, match=r"mouth\.obj: no such"):
-        RealyScans(own_set).load(3)
+        REALYDataset(own_set).load(3)
     (own_set / "metrical_scale.txt").write_text("8.1\n")
     with pytest.raises(MGCError, match="no scale for subject 2"):
-        RealyScans(own_set).load(2)
+        REALYDataset(own_set).load(2)
     with pytest.raises(MGCError, match="no such folder"):
-        _ = RealyScans(tmp_path).subjects
+        _ = REALYDataset(tmp_path).subjects
 
 
 def test_predictions_in_the_official_order(tmp_path: Path) -> None:

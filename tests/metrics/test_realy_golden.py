@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgc_lightning.metrics.realy import REGIONS, RealyScan, ScanRegion, realy_errors
-from mgc_lightning.metrics.realy.topology import read_mask, topology_from_keypoints
+from mgc_lightning.evaluation.realy.topology import read_mask
+from mgc_lightning.metrics.realy import REGIONS, REALYScan, ScanRegion, realy_errors
+from mgc_lightning.metrics.realy.topology import topology_from_keypoints
 
 
 def recorded(golden: Path) -> list:
@@ -22,10 +23,10 @@ def load_topology(folder: Path, name: str):
     return topology_from_keypoints(name, int(arrays["n_vertices"]), arrays["faces"].astype(np.int64), arrays["bary"])
 
 
-def load_scan(folder: Path, subject: int, scale: float) -> RealyScan:
+def load_scan(folder: Path, subject: int, scale: float) -> REALYScan:
     arrays = np.load(folder / f"scan_{subject}.npz")
     regions = {name: ScanRegion(arrays[f"{name}_v"], arrays[f"{name}_f"].astype(np.int64)) for name in REGIONS}
-    return RealyScan(subject, arrays["keypoints"], regions, scale)
+    return REALYScan(subject, arrays["keypoints"], regions, scale)
 
 
 @cache

@@ -13,7 +13,7 @@ from mgc_lightning.metrics.realy.nicp import deform_region, surface_stages
 from mgc_lightning.metrics.realy.regions import NONRIGID_KEYPOINTS, RIGID_KEYPOINTS, SEVEN
 from mgc_lightning.metrics.realy.ricp import align_to_region
 from mgc_lightning.metrics.realy.rigid import fit_rigid
-from mgc_lightning.metrics.realy.scans import RealyScan, ScanRegion
+from mgc_lightning.metrics.realy.scan import REALYScan, ScanRegion
 from mgc_lightning.metrics.realy.stiff_system import StiffSystem
 from mgc_lightning.metrics.realy.surface import PosedVerts, RigidSurface
 from mgc_lightning.metrics.realy.topology import Topology
@@ -40,14 +40,14 @@ def sheet_topology(rng: np.random.Generator, mask: np.ndarray | None = None) -> 
     return verts, Topology("sheet", len(verts), faces, triangles, weights, mask)
 
 
-def sheet_scan(verts: np.ndarray, topology: Topology, scale: float = 9.0) -> RealyScan:
+def sheet_scan(verts: np.ndarray, topology: Topology, scale: float = 9.0) -> REALYScan:
     """Cut the sheet into four overlapping regions around the middle."""
     regions = {}
     for name, shift in (("nose", 0.0), ("mouth", -2.0), ("forehead", 2.0), ("cheek", 0.0)):
         keep = (np.abs(verts[:, 0]) < 4.2) & (np.abs(verts[:, 1] - shift) < 3.4)
         faces = topology.faces[keep[topology.faces].all(axis=1)]
         regions[name] = ScanRegion(verts.astype(np.float32), faces)
-    return RealyScan(1, topology.keypoints(verts).astype(np.float32), regions, scale)
+    return REALYScan(1, topology.keypoints(verts).astype(np.float32), regions, scale)
 
 
 def test_rotation_may_reflect_and_scale_is_an_l1_ratio(rng: np.random.Generator) -> None:
@@ -271,7 +271,7 @@ def test_region_in_two_pieces_is_refused(rng: np.random.Generator) -> None:
     verts2 = np.concatenate([piece.verts, far])
     faces2 = np.concatenate([piece.faces, piece.faces + len(piece.verts)])
     regions = {**scan.regions, "nose": ScanRegion(verts2, faces2)}
-    broken = RealyScan(1, scan.keypoints, regions, scan.scale)
+    broken = REALYScan(1, scan.keypoints, regions, scan.scale)
     with pytest.raises(MGCError, match=r"nose.*one connected"):
         realy_errors(verts, topology, broken)
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.realy.dataset import REALYDataset
 from mgc_lightning.evaluation.realy.error_map import write_error_maps
 from mgc_lightning.evaluation.realy.predictions import (
     PredictionFile,
@@ -29,7 +30,6 @@ from mgc_lightning.evaluation.realy.predictions import (
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.metrics.realy.evaluate import realy_errors
 from mgc_lightning.metrics.realy.regions import REGIONS
-from mgc_lightning.metrics.realy.scans import RealyScans
 from mgc_lightning.metrics.realy.scores import RealyScores, ScoredPrediction
 from mgc_lightning.metrics.realy.topology import Topology
 
@@ -65,7 +65,7 @@ class BenchmarkFolder:
 
 
 def missing_predictions(
-    scans: RealyScans, files: Sequence[PredictionFile], view: str | None, image_names: Iterable[str] = ()
+    scans: REALYDataset, files: Sequence[PredictionFile], view: str | None, image_names: Iterable[str] = ()
 ) -> list[str]:
     """List what a complete set of predictions would have and this one has not.
 
@@ -93,7 +93,7 @@ def missing_predictions(
 
 
 def score_folder(
-    scans: RealyScans,
+    scans: REALYDataset,
     files: Sequence[PredictionFile],
     topology: Topology,
     paths: BenchmarkFolder,
@@ -123,7 +123,7 @@ def score_folder(
             yield scored
 
 
-def _score(item: PredictionFile, scans: RealyScans, topology: Topology, error_maps: Path) -> ScoredPrediction:
+def _score(item: PredictionFile, scans: REALYDataset, topology: Topology, error_maps: Path) -> ScoredPrediction:
     try:
         verts, faces = read_prediction(item.path, topology)
         result = realy_errors(verts, topology, scans.load(item.subject), faces)
@@ -156,7 +156,7 @@ def topology_digest(topology: Topology) -> str:
     return digest.hexdigest()
 
 
-def prediction_key(item: PredictionFile, scans: RealyScans, digest: str) -> str:
+def prediction_key(item: PredictionFile, scans: REALYDataset, digest: str) -> str:
     """Fingerprint all files that decide the errors of a prediction."""
     key = hashlib.sha256(f"{PROTOCOL_VERSION} {digest} ".encode())
     key.update(item.path.read_bytes())
@@ -182,7 +182,7 @@ def _read_finished(path: Path, keys: dict[str, str]) -> dict[str, ScoredPredicti
 
 
 def run_benchmark(
-    scans: RealyScans,
+    scans: REALYDataset,
     files: Sequence[PredictionFile],
     topology: Topology,
     paths: BenchmarkFolder,

@@ -10,10 +10,10 @@ from torch.utils.data import Dataset
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.photo_sets import evenly
+from mgc_lightning.evaluation.realy.dataset import IMAGES_FOLDER, LANDMARKS_FOLDER
 from mgc_lightning.evaluation.realy.images import list_images
 from mgc_lightning.evaluation.realy.predictions import VIEWS
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.metrics.realy.scans import IMAGES_FOLDER, LANDMARKS_FOLDER
 from mgc_lightning.photographs.box import mean_face_box, similarity_from_box
 from mgc_lightning.photographs.crop import five_points, similarity_to_template, warp_to_crop
 from mgc_lightning.photographs.landmark_files import find_landmarks, read_landmarks

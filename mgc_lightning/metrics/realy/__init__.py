@@ -4,15 +4,14 @@ from mgc_lightning.metrics.realy.evaluate import RegionError, SubjectErrors, rea
 from mgc_lightning.metrics.realy.metric import REALYError
 from mgc_lightning.metrics.realy.placement import place_keypoints
 from mgc_lightning.metrics.realy.regions import REGIONS
-from mgc_lightning.metrics.realy.scans import RealyScan, RealyScans, ScanRegion
+from mgc_lightning.metrics.realy.scan import REALYScan, ScanRegion
 from mgc_lightning.metrics.realy.scores import RealyScores, RegionStatistics, ScoredPrediction
-from mgc_lightning.metrics.realy.topology import Topology, load_topology, topology_of, write_topology
+from mgc_lightning.metrics.realy.topology import Topology
 
 __all__ = [
     "REGIONS",
     "REALYError",
-    "RealyScan",
-    "RealyScans",
+    "REALYScan",
     "RealyScores",
     "RegionError",
     "RegionStatistics",
@@ -20,9 +19,6 @@ __all__ = [
     "ScoredPrediction",
     "SubjectErrors",
     "Topology",
-    "load_topology",
     "place_keypoints",
     "realy_errors",
-    "topology_of",
-    "write_topology",
 ]

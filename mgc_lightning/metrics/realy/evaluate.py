@@ -15,7 +15,7 @@ from mgc_lightning.metrics.realy.gicp import GlobalAlignment, align_globally
 from mgc_lightning.metrics.realy.nicp import deform_region
 from mgc_lightning.metrics.realy.regions import NONRIGID_KEYPOINTS, REGIONS
 from mgc_lightning.metrics.realy.ricp import RegionalAlignment, align_to_region
-from mgc_lightning.metrics.realy.scans import RealyScan
+from mgc_lightning.metrics.realy.scan import REALYScan
 from mgc_lightning.metrics.realy.surface import RigidSurface
 from mgc_lightning.metrics.realy.topology import Topology
 
@@ -61,7 +61,7 @@ class SubjectErrors:
 def realy_errors(
     verts: Float[NDArray, "N 3"],
     topology: Topology,
-    scan: RealyScan,
+    scan: REALYScan,
     faces: Int[NDArray, "F 3"] | None = None,
 ) -> SubjectErrors:
     """Score one prediction by REALY (Chai et al., ECCV 2022).
@@ -76,8 +76,11 @@ def realy_errors(
         MGCError: if the vertices do not fit the topology or are not finite, or a registration is singular.
 
     Example:
-        >>> from mgc_lightning.metrics.realy import load_topology, RealyDataset  # doctest: +SKIP
-        >>> errors = realy_errors(verts, load_topology("makehuman"), scan)  # doctest: +SKIP
+        >>> from mgc_lightning.evaluation.realy.dataset import REALYDataset  # doctest: +SKIP
+        >>> from mgc_lightning.evaluation.realy.topology import load_topology  # doctest: +SKIP
+        >>> scan = REALYDataset("data/realy").scan(1)  # doctest: +SKIP
+        >>> realy_errors(verts, load_topology("makehuman"), scan).errors.shape  # doctest: +SKIP
+        (4,)
     """
     verts = np.asarray(verts, np.float32)
     topology.check(verts)
@@ -105,7 +108,7 @@ def _region_error(
     aligned: RegionalAlignment,
     surface: RigidSurface,
     topology: Topology,
-    scan: RealyScan,
+    scan: REALYScan,
 ) -> RegionError:
     """Register the cleaned region to the prediction; measure from its original vertices to where they landed."""
     verts, faces = clean_region(scan.regions[region].verts, scan.regions[region].faces)

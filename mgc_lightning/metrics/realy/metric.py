@@ -14,7 +14,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 from mgc_lightning.errors import MGCError
 from mgc_lightning.metrics.gathered import GatheredMetric
 from mgc_lightning.metrics.realy.evaluate import SubjectErrors, realy_errors
-from mgc_lightning.metrics.realy.scans import RealyScan
+from mgc_lightning.metrics.realy.scan import REALYScan
 from mgc_lightning.metrics.realy.scores import RealyScores, ScoredPrediction
 from mgc_lightning.metrics.realy.topology import Topology
 
@@ -34,7 +34,7 @@ class REALYError(GatheredMetric):
         latest: the `SubjectErrors` of each prediction of the last batch of this process, for pictures.
 
     Example:
-        >>> from mgc_lightning.metrics.realy import load_topology
+        >>> from mgc_lightning.evaluation.realy.topology import load_topology
         >>> metric = REALYError(["1", "2"], load_topology("makehuman"))
         >>> bool(metric.compute()["all"].isnan())
         True
@@ -55,7 +55,7 @@ class REALYError(GatheredMetric):
     def update(
         self,
         verts: Float[Tensor, "B N 3"],
-        scans: Sequence[RealyScan],
+        scans: Sequence[REALYScan],
         index: Sequence[int] | Int[Tensor, " B"],
     ) -> None:
         """Score a batch.

@@ -7,12 +7,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.metrics.realy.regions import KEYPOINT_COUNT, REGIONS
+from mgc_lightning.metrics.realy.scan import REALYScan, ScanRegion
 
 KEYPOINTS_FOLDER = "REALY_HIFI3D_keypoints"
 REGIONS_FOLDER = "REALY_scan_region"
@@ -25,32 +26,7 @@ PLAUSIBLE_EYES_MM = (50.0, 160.0)
 
 
 @dataclass(frozen=True)
-class ScanRegion:
-    """Hold one region of a scan as it is in its file: verts (S, 3) float32, model units; faces (F, 3)."""
-
-    verts: Float[NDArray, "S 3"]
-    faces: Int[NDArray, "F 3"]
-
-
-@dataclass(frozen=True)
-class RealyScan:
-    """Hold the ground truth of one subject.
-
-    Attributes:
-        subject: its number, from 1.
-        keypoints: (85, 3) float32, model units (about 9 mm).
-        regions: by name.
-        scale: mm per model unit.
-    """
-
-    subject: int
-    keypoints: Float[NDArray, "85 3"]
-    regions: dict[str, ScanRegion]
-    scale: float
-
-
-@dataclass(frozen=True)
-class RealyScans:
+class REALYDataset:
     """Read the subjects of a folder in the official layout.
 
     Args:
@@ -105,7 +81,7 @@ class RealyScans:
         folder = self.root / REGIONS_FOLDER / str(subject)
         return [self.root / KEYPOINTS_FOLDER / f"{subject}.obj", *(folder / f"{name}.obj" for name in REGIONS)]
 
-    def load(self, subject: int) -> RealyScan:
+    def load(self, subject: int) -> REALYScan:
         """Read one subject.
 
         Raises:
@@ -119,7 +95,7 @@ class RealyScans:
             raise MGCError(f"{path}: expected {KEYPOINT_COUNT} keypoints, got {len(keypoints)}")
         _check_unit(path, keypoints, scale)
         regions = {name: _region(file) for name, file in zip(REGIONS, region_paths, strict=True)}
-        return RealyScan(subject, keypoints, regions, scale)
+        return REALYScan(subject, keypoints, regions, scale)
 
 
 def _region(path: Path) -> ScanRegion:

@@ -1,0 +1,33 @@
+"""REALY's ground truth of one subject, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ScanRegion:
+    """Hold one region of a scan as it is in its file: verts (S, 3) float32, model units; faces (F, 3)."""
+
+    verts: Float[NDArray, "S 3"]
+    faces: Int[NDArray, "F 3"]
+
+
+@dataclass(frozen=True)
+class REALYScan:
+    """Hold the ground truth of one subject.
+
+    Attributes:
+        subject: its number, from 1.
+        keypoints: (85, 3) float32, model units (about 9 mm).
+        regions: by name.
+        scale: mm per model unit.
+    """
+
+    subject: int
+    keypoints: Float[NDArray, "85 3"]
+    regions: dict[str, ScanRegion]
+    scale: float
