@@ -60,7 +60,7 @@ def render_set(folder: Path, samples: int, size: int) -> None:
                 )
                 for v in range(3)
             ]
-            files.append(sample_files(views, int(batch.link[i]), f"train-{start + i:06d}"))
+            files.append(sample_files(views, int(batch.link[i]), f"train-{start + i:06d}", batch.persons()[i].tolist()))
     entry = write_shard(folder / "train-000000.tar", files)
     manifest = {"format": 1, "program": "benchmark", "size": size, "splits": {"train": [entry], "val": []}}
     (folder / "manifest.json").write_text(json.dumps(manifest))

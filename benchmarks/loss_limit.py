@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -113,7 +113,7 @@ def measure(
     chunk: int = 4,
 ) -> list[Row]:
     """Fit the triplets with every setting, `chunk` triplets at a time."""
-    chunks = [rows_of(batch, slice(i, i + chunk)) for i in range(0, len(batch.link), chunk)]
+    chunks = [batch.rows(slice(i, i + chunk)) for i in range(0, len(batch.link), chunk)]
     starts = [start_of(face_model, part, base) for part in chunks]
     means = [initial_coefficients(face_model, part.K, part.images.shape[-1]) for part in chunks]
     rows = [_row("mean face", face_model, means, chunks), _row("landmarks alone", face_model, starts, chunks)]
@@ -131,16 +131,6 @@ def measure(
         rows[-1].seconds = time.perf_counter() - began
         print(f"  {name}: {rows[-1].neutral.mean():.3f} mm, {rows[-1].seconds:.0f} s", file=sys.stderr, flush=True)
     return rows
-
-
-def rows_of(batch: FaceTriplet, part: slice) -> FaceTriplet:
-    """Take some samples of a batch, with their truth."""
-    truth = batch.truth
-    if truth is not None:
-        truth = replace(truth, **{f.name: getattr(truth, f.name)[part] for f in fields(truth)})
-    tensors = ("images", "landmarks", "skin", "link", "K")
-    taken = {name: getattr(batch, name)[part] for name in tensors}
-    return replace(batch, **taken, sample_id=batch.sample_id[part], truth=truth)
 
 
 def _row(name: str, face_model: FaceModel, found: list[FaceCoefficients], chunks: list[FaceTriplet]) -> Row:

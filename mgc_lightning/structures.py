@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -33,10 +34,19 @@ class FaceTriplet:
         images: (B, V, 3, H, W) RGB in [0, 1].
         landmarks: (B, V, 68, 2) px, iBUG order, pixel centres at +.5.
         skin: (B, V, 1, H, W) skin probability in [0, 1].
-        link: (B,) int: 0 the views share only the identity, 1 pixel and depth consistency hold, 2 epipolar too.
+        link: (B,) int: 0 nothing holds between the views, 1 pixel and depth consistency hold, 2 epipolar too.
         K: (B, V, 3, 3) intrinsics in px.
         sample_id: B names.
         truth: ground truth, where there is any.
+        person: (B, V) who each view shows: views of a sample with equal numbers show one person. Numbers of
+            different samples say nothing about each other. None where the source does not know; see `persons`.
+
+    Example:
+        >>> pictures, masks = torch.zeros(2, 3, 3, 8, 8), torch.zeros(2, 3, 1, 8, 8)
+        >>> points, K = torch.zeros(2, 3, 68, 2), torch.eye(3).expand(2, 3, 3, 3)
+        >>> FaceTriplet(pictures, points, masks, link=torch.tensor([2, 0]), K=K).persons()
+        tensor([[0, 0, 0],
+                [0, 1, 2]])
     """
 
     images: Float[Tensor, "B V 3 H W"]
@@ -46,6 +56,35 @@ class FaceTriplet:
     K: Float[Tensor, "B V 3 3"]
     sample_id: list[str] = field(default_factory=list)
     truth: TripletTruth | None = None
+    person: Int[Tensor, "B V"] | None = None
+
+    def persons(self) -> Int[Tensor, "B V"]:
+        """Give `person`, or what follows from `link` where nobody says more.
+
+        Views of one moment (link 1 or 2) show one person; views of an unlinked sample are strangers until the source
+        says otherwise: a wrong guess would teach a network that different people are one.
+        """
+        if self.person is not None:
+            return self.person
+        own = torch.arange(self.images.shape[1], device=self.link.device)
+        return torch.where(self.link[:, None] > 0, 0, own)
+
+    def rows(self, which: slice | Int[Tensor, " S"]) -> FaceTriplet:
+        """Take some samples."""
+        ids = range(len(self.sample_id))[which] if isinstance(which, slice) else which.tolist()
+        truth = self.truth
+        if truth is not None:
+            truth = replace(truth, **{field.name: getattr(truth, field.name)[which] for field in fields(truth)})
+        return FaceTriplet(
+            images=self.images[which],
+            landmarks=self.landmarks[which],
+            skin=self.skin[which],
+            link=self.link[which],
+            K=self.K[which],
+            sample_id=[self.sample_id[row] for row in ids] if self.sample_id else [],
+            truth=truth,
+            person=None if self.person is None else self.person[which],
+        )
 
 
 @dataclass

@@ -54,7 +54,7 @@ def convert_official(
                         rejected.append(("/".join(layout.entries[index][1:]), "unreadable", str(error)))
                         continue
                     views = _views(sample, model)
-                    files.append(sample_files(views, sample.link, f"{split}-{index:09d}"))
+                    files.append(sample_files(views, sample.link, f"{split}-{index:09d}", sample.person.tolist()))
                     faces = tuple(Face(v.facts["name"], v.facts["identity"], "", v.facts["yaw"]) for v in views)
                     triplets.append(Triplet(faces, sample.link, split))
                 if files:

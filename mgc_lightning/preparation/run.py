@@ -246,4 +246,4 @@ def _write_split(
 
 
 def _files(triplet: Triplet, chunks: Chunks, key: str) -> dict[str, Any]:
-    return sample_files([chunks.view(face) for face in triplet.views], triplet.link, key)
+    return sample_files([chunks.view(face) for face in triplet.views], triplet.link, key, triplet.persons)

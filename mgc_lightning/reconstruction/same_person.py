@@ -125,4 +125,5 @@ def _batch(
         link=torch.tensor([2 if one_moment else 0], device=device),
         K=K.expand(1, len(crops), 3, 3),
         sample_id=["same person"],
+        person=torch.zeros(1, len(crops), dtype=torch.int64, device=device),
     )

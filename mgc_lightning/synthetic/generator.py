@@ -105,6 +105,7 @@ class TripletGenerator(nn.Module):
                 T_cam_model=by_view(T_cam_model),
                 depth=by_view(depth),
             ),
+            person=latents["person"],
         )
 
     def _faces(self, latents: Latents, flat: Latents) -> tuple[FaceMesh, Tensor]:

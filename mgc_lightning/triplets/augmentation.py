@@ -126,6 +126,7 @@ class Augmentation(nn.Module):
             batch.link,
             camera_after(batch.K, matrix, numbers["flip"]) if self.settings.camera_follows else batch.K,
             batch.sample_id,
+            person=batch.person,
         )
         return _swap_sources(moved, numbers["flip"])
 
@@ -169,4 +170,5 @@ def _swap_sources(batch: FaceTriplet, flip: Tensor) -> FaceTriplet:
         batch.link,
         batch.K[rows, order],
         batch.sample_id,
+        person=None if batch.person is None else batch.person[rows, order],
     )

@@ -68,6 +68,7 @@ class TripletDataset(Dataset[dict[str, Any]]):
             "skin": _resize(sample.skin, self.image_size),
             "landmarks": sample.landmarks * (self.image_size / sample.images.shape[-1]),
             "link": torch.tensor(sample.link),
+            "person": sample.person,
             "K": self.K.expand(len(sample.images), 3, 3).clone(),
             "sample_id": sample.name,
         }
@@ -98,4 +99,5 @@ def to_triplet(batch: dict[str, Any]) -> FaceTriplet:
         link=batch["link"],
         K=batch["K"],
         sample_id=list(batch["sample_id"]),
+        person=batch["person"],
     )

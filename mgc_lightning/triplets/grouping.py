@@ -42,6 +42,12 @@ class Triplet(NamedTuple):
     link: int
     split: str
 
+    @property
+    def persons(self) -> list[int]:
+        """For each view the first one that shows the same person; faces of unknown identity are equal to none."""
+        names = [view.identity or f"?{place}" for place, view in enumerate(self.views)]
+        return [names.index(name) for name in names]
+
 
 @dataclass(frozen=True)
 class GroupingSettings:

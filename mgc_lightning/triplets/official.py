@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.photos import read_photo
-from mgc_lightning.triplets.samples import Sample
+from mgc_lightning.triplets.samples import Sample, persons_by_link
 
 _STRIP_ORDER = (1, 0, 2)
 """Places of target, source 1 and source 2 in a strip; in the camera file they come in this order already."""
@@ -66,7 +66,9 @@ class OfficialLayout:
         skin = (colours * torch.tensor(_GREY)[:, None, None]).sum(1, keepdim=True)
         landmarks = read_camera_file(stem.with_name(f"{frame}_cam.txt"))
         as_bytes = [(part * 255).round().clamp(0, 255).to(torch.uint8) for part in (images, skin)]
-        return Sample(as_bytes[0], as_bytes[1], landmarks, link, f"{folder}/{frame}")
+        # A folder is one person where the flag says so; samples of flag 0 may also be of three (MGCNet's of LS3D-W).
+        person = torch.tensor(persons_by_link(link, len(images)))
+        return Sample(as_bytes[0], as_bytes[1], landmarks, link, f"{folder}/{frame}", person)
 
 
 def _read_list(file: Path) -> list[tuple[int, str, str]]:

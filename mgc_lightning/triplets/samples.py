@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -45,6 +45,7 @@ class Sample:
         landmarks: (V, 68, 2) px.
         link: 0, 1 or 2.
         name: of the sample.
+        person: (V,) who each view shows: equal numbers are one person.
         facts: of the sample and its views.
     """
 
@@ -53,6 +54,7 @@ class Sample:
     landmarks: Float[Tensor, "V 68 2"]
     link: int
     name: str
+    person: Int64[Tensor, " V"]
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -73,13 +75,22 @@ def decode_jpeg(data: bytes, mode: str = "RGB") -> UInt8[Tensor, "C H W"]:
     return torch.from_numpy(array[None] if mode == "L" else np.ascontiguousarray(array.transpose(2, 0, 1)))
 
 
-def sample_files(views: list[ViewFiles], link: int, key: str) -> dict[str, Any]:
-    """Give the files of a sample by their endings, as webdataset writes them."""
+def sample_files(views: list[ViewFiles], link: int, key: str, persons: Sequence[int] | None = None) -> dict[str, Any]:
+    """Give the files of a sample by their endings, as webdataset writes them.
+
+    Args:
+        views: target first.
+        link: 0, 1 or 2.
+        key: the sample's name in its shard.
+        persons: who each view shows, equal numbers for one person; None where nobody knows.
+    """
     files: dict[str, Any] = {"__key__": key}
     for place, view in enumerate(views):
         files[f"{place}.jpg"] = view.image
         files[f"{place}.skin.jpg"] = view.skin
-    facts = {"format": FORMAT, "link": link, "views": [view.facts for view in views]}
+    facts: dict[str, Any] = {"format": FORMAT, "link": link, "views": [view.facts for view in views]}
+    if persons is not None:
+        facts["person"] = list(persons)
     files["json"] = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
     return files
 
@@ -103,7 +114,27 @@ def decode_sample(files: Mapping[str, Any]) -> Sample:
             torch.from_numpy(landmarks.reshape(len(landmarks), 68, 2)),
             int(facts["link"]),
             key,
+            _persons(facts, len(views)),
             facts,
         )
     except (KeyError, ValueError, OSError, TypeError) as error:
         raise MGCError(f"Sample {key} is damaged ({type(error).__name__}: {error}); prepare the set again") from error
+
+
+def persons_by_link(link: int, views: int) -> list[int]:
+    """Say who the views of a sample show where only its link is known: one person if linked, else strangers.
+
+    Samples that earlier versions wrote are read so: whether their unlinked views show one person, they do not say.
+
+    Example:
+        >>> persons_by_link(2, 3), persons_by_link(0, 3)
+        ([0, 0, 0], [0, 1, 2])
+    """
+    return [0] * views if link > 0 else list(range(views))
+
+
+def _persons(facts: Mapping[str, Any], views: int) -> Int64[Tensor, " V"]:
+    persons = facts.get("person", persons_by_link(facts["link"], views))
+    if not isinstance(persons, list) or len(persons) != views or not all(isinstance(p, int) for p in persons):
+        raise ValueError(f"expected `person` to be {views} numbers, got {persons!r}")
+    return torch.tensor(persons, dtype=torch.int64)

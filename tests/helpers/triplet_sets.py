@@ -32,7 +32,7 @@ def files_of(batch: FaceTriplet, index: int, key: str) -> dict:
         )
         for v in range(batch.images.shape[1])
     ]
-    return sample_files(views, int(batch.link[index]), key)
+    return sample_files(views, int(batch.link[index]), key, batch.persons()[index].tolist())
 
 
 def write_official(folder: Path, batch: FaceTriplet) -> None:

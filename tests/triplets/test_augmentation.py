@@ -1,5 +1,7 @@
 """Images, landmarks, skin and K move together; zero strength changes nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,12 @@ def test_a_mirror_is_undone_by_a_mirror(batch):
     twice = mirror(once, numbers(settings))
     for name in ("images", "landmarks", "skin", "K"):
         torch.testing.assert_close(getattr(twice, name), getattr(batch, name), atol=2e-3, rtol=1e-4)
+
+
+def test_persons_move_with_their_views(batch):
+    settings = AugmentationSettings(flip=1, scale=0, shift=0, camera=0, occlusion=0)
+    strangers = replace(batch, person=torch.tensor([[0, 0, 2], [0, 1, 2]]))
+    assert Augmentation(settings)(strangers, numbers(settings)).persons().tolist() == [[0, 2, 0], [0, 2, 1]]
 
 
 def test_mirrored_landmarks_are_the_models():

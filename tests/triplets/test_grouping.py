@@ -42,6 +42,19 @@ def test_strangers_fill_up():
     assert not form_triplets(faces, GroupingSettings(val_share=0, strangers=False))
 
 
+def test_who_is_who():
+    """Samples of strangers say so; faces of unknown identity are equal to none, not even to each other."""
+    faces = [Face(f"{n}.jpg", "", "", float(n)) for n in range(6)]
+    settings = GroupingSettings(val_share=0)
+    assert [t.persons for t in form_triplets(faces, settings)] == [[0, 1, 2], [0, 1, 2]]
+    (one,) = form_triplets(ring("anna", "", [-20, 0, 20]), settings)
+    assert one.persons == [0, 0, 0]
+    two_of_one = [Face("a", "anna", "", 0.0), Face("b", "anna", "", 5.0), Face("c", "berta", "", 9.0)]
+    (mixed,) = form_triplets(two_of_one, settings)
+    assert {view.name: person for view, person in zip(mixed.views, mixed.persons, strict=True)} == {
+        "b": 0, "a": 0, "c": 2}  # fmt: skip
+
+
 def test_order_of_the_photographs_does_not_matter():
     faces = [face for person in "abcde" for face in ring(person, "x", range(-60, 61, 15))]
     settings = GroupingSettings(val_share=0.3)
