@@ -6,6 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.losses.photometric import EPS, masked_mean
+from mgc_lightning.losses.terms import PairLoss
+from mgc_lightning.scene import ViewPairs
 
 
 def depth_ratio(
@@ -38,3 +40,21 @@ def depth_consistency(
     if scale_free:
         sampled = sampled * depth_ratio(sampled, transformed, mask)
     return masked_mean((sampled - transformed).abs(), mask, eps)
+
+
+class DepthConsistency(PairLoss):
+    """Compare each source's depth with that of the target's surface, in the source camera's frame.
+
+    Args:
+        scale_free: compare depths up to a factor per pair.
+    """
+
+    link = 1
+
+    def __init__(self, scale_free: bool = False) -> None:
+        super().__init__()
+        self.scale_free = scale_free
+
+    def forward(self, pairs: ViewPairs) -> Float[Tensor, " P"]:
+        """Give the depth disagreement of each pair, mm."""
+        return depth_consistency(pairs.depth_sampled, pairs.depth_transformed, pairs.mask, self.scale_free)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from mgc_lightning.geometry.camera import REFERENCE_SIZE
 from mgc_lightning.geometry.epipolar import (
     MIN_BASELINE,
     baseline,
     epipolar_distance,
     fundamental_from_poses,
 )
+from mgc_lightning.losses.terms import PairLoss
+from mgc_lightning.scene import ViewPairs
 
 
 def epipolar_loss(
@@ -39,3 +42,22 @@ def epipolar_loss(
     fundamental = fundamental_from_poses(T_target_model, T_source_model, K_target, K_source)
     valid = baseline(T_target_model.detach(), T_source_model.detach()) > MIN_BASELINE
     return scale * epipolar_distance(landmarks_target, landmarks_source, fundamental, valid).mean(-1)
+
+
+class EpipolarConsistency(PairLoss):
+    """Hold the detected landmarks of each pair on the epipolar lines of the predicted poses."""
+
+    link = 2
+
+    def forward(self, pairs: ViewPairs) -> Float[Tensor, " P"]:
+        """Give the mean distance of each pair to the epipolar lines, px of a 224 px image."""
+        target, source = pairs.target, pairs.source
+        return epipolar_loss(
+            target.detected,
+            source.detected,
+            target.T_cam_model.float(),
+            source.T_cam_model.float(),
+            target.K.float(),
+            source.K.float(),
+            scale=REFERENCE_SIZE / pairs.image_size,
+        )

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from mgc_lightning.geometry.camera import REFERENCE_SIZE
 from mgc_lightning.geometry.view_synthesis import pixel_centres, sample_bilinear
+from mgc_lightning.losses.terms import ViewLoss
+from mgc_lightning.scene import SingleViews
 
 # fmt: off
 TEMPLATE_68 = (
@@ -100,6 +102,22 @@ class IdentityLoss(nn.Module):
             reference = self.recogniser(align_to_template(image, detected, self.crop_size))
         embedding = self.recogniser(align_to_template(composite, predicted, self.crop_size))
         return cosine_distance(embedding.float(), reference.float())
+
+
+class Identity(ViewLoss):
+    """Compare who a recogniser sees in each photograph and in its composite.
+
+    Args:
+        loss: with its recogniser.
+    """
+
+    def __init__(self, loss: IdentityLoss) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, views: SingleViews) -> Float[Tensor, " N"]:
+        """Give the identity loss of each view, in units of 1 - cosine."""
+        return self.loss(views.composite, views.photograph, views.landmarks, views.detected)
 
 
 def _template_to_image(landmarks: Float[Tensor, "B 68 2"]) -> Float[Tensor, "B 2 3"]:

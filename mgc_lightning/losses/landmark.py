@@ -6,6 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mgc_lightning.geometry.camera import REFERENCE_SIZE
+from mgc_lightning.losses.terms import ViewLoss
+from mgc_lightning.scene import SingleViews
+
 DETAIL_LANDMARKS = (*range(27, 36), *range(60, 68))
 """Nose and inner lips, 0-based iBUG indices: the landmarks that get the larger weight."""
 
@@ -33,3 +37,21 @@ def landmark_loss(
     """
     squared = (predicted - detected).square().sum(-1) * scale**2
     return (weights * squared).mean(-1)
+
+
+class Landmarks(ViewLoss):
+    """Compare projected with detected landmarks.
+
+    Args:
+        detail: weight of nose and inner lips beside 1 for the others.
+    """
+
+    weights: Float[Tensor, " 68"]
+
+    def __init__(self, detail: float = 5.0) -> None:
+        super().__init__()
+        self.register_buffer("weights", landmark_weights(detail), persistent=False)
+
+    def forward(self, views: SingleViews) -> Float[Tensor, " N"]:
+        """Give the weighted squared distance of each view, in px^2 of a 224 px image."""
+        return landmark_loss(views.landmarks, views.detected, self.weights, REFERENCE_SIZE / views.image_size)

@@ -6,20 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mgc_lightning.losses.terms import ViewLoss
+from mgc_lightning.scene import SingleViews
+from mgc_lightning.scene import composite as composite
+
 EPS = 1e-6
-
-
-def composite(
-    rendered: Float[Tensor, "B 3 H W"], mask: Float[Tensor, "B 1 H W"], image: Float[Tensor, "B 3 H W"]
-) -> Float[Tensor, "B 3 H W"]:
-    """Lay the rendered face over the input image: the render inside the mask, the image outside.
-
-    Args:
-        rendered: (B, 3, H, W), 0 outside the mask.
-        mask: (B, 1, H, W) coverage.
-        image: (B, 3, H, W) RGB in [0, 1].
-    """
-    return rendered * mask + (1 - mask) * image
 
 
 def skin_weight(skin: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
@@ -63,3 +54,11 @@ def photometric_loss(
     """
     residual = photometric_residual(image, reference, skin, eps)
     return (residual * mask).flatten(1).sum(1) / ((skin * mask).flatten(1).sum(1) + eps)
+
+
+class Photometric(ViewLoss):
+    """Compare each composite of render and photograph with the photograph, weighed by skin."""
+
+    def forward(self, views: SingleViews) -> Float[Tensor, " N"]:
+        """Give the photometric loss of each view, in units of colour."""
+        return photometric_loss(views.composite, views.photograph, skin_weight(views.skin), views.mask)

@@ -6,6 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.losses.photometric import EPS, masked_mean, photometric_residual
+from mgc_lightning.losses.terms import PairLoss
+from mgc_lightning.scene import ViewPairs
 
 
 def pixel_consistency(
@@ -23,3 +25,13 @@ def pixel_consistency(
         eps: under the root and in the denominator.
     """
     return masked_mean(photometric_residual(synthesised, target, eps=eps), mask, eps)
+
+
+class PixelConsistency(PairLoss):
+    """Compare each target with its synthesis from a source of the same moment and light."""
+
+    link = 1
+
+    def forward(self, pairs: ViewPairs) -> Float[Tensor, " P"]:
+        """Give the colour distance of each pair."""
+        return pixel_consistency(pairs.image_synthesised, pairs.image_target, pairs.mask)

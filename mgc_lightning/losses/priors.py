@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from jaxtyping import Float
 from torch import Tensor
+
+from mgc_lightning.losses.terms import ViewLoss
+from mgc_lightning.scene import SingleViews
 
 
 def gaussian_prior(coefficients: Float[Tensor, "B C"], sigma: Float[Tensor, " C"] | float = 1.0) -> Float[Tensor, " B"]:
@@ -14,3 +19,20 @@ def gaussian_prior(coefficients: Float[Tensor, "B C"], sigma: Float[Tensor, " C"
         sigma: (C,) standard deviations, or 1 for coefficients that are in standard deviations.
     """
     return (coefficients / sigma).square().sum(-1)
+
+
+class Prior(ViewLoss):
+    """Hold one group of coefficients near the mean face.
+
+    Args:
+        group: `identity`, `expression` or `albedo`.
+    """
+
+    def __init__(self, group: Literal["identity", "expression", "albedo"]) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, views: SingleViews) -> Float[Tensor, " N"]:
+        """Give the squared deviation of each view, in squared standard deviations."""
+        sigma = views.expression_sigma if self.group == "expression" else 1.0
+        return gaussian_prior(getattr(views.coefficients, self.group), sigma)

@@ -5,28 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.losses.terms import SampleLoss
 from mgc_lightning.scene import FaceViews
 from mgc_lightning.structures import FaceTriplet
 
 GROUPS = ("identity", "albedo")
 
 
-class SamePerson(nn.Module):
-    """Measure how far the views of a sample differ in who they show: squared deviations from the views' mean.
+class SamePerson(SampleLoss):
+    """Measure how far views of one person differ in who they show: squared deviations from that person's mean.
 
-    The views of a sample show one person at every `link`, so that unlinked samples teach too. A network that explains
-    each view alone bends its identity with the pose. The idea is that of RingNet's shape consistency (Sanyal et al.,
-    CVPR 2019), without its other person; MGCNet does not have it.
+    Views of one person teach at every `link`, so that unlinked samples teach too; strangers in a sample are never
+    compared (`FaceTriplet.persons`). A network that explains each view alone bends its identity with the pose. The
+    idea is that of RingNet's shape consistency (Sanyal et al., CVPR 2019), without its other person; MGCNet does not
+    have it.
 
     Args:
         groups: of coefficients, `identity` or `albedo` or both; the latter where no tan or make-up comes between views.
 
     Raises:
         MGCError: for other groups, which views need not share.
+
+    Example:
+        In a config: `extra: {same_person: {loss: {class_path: mgc_lightning.losses.SamePerson}, weight: 2.0e-2}}`.
+
+        >>> same_person(torch.tensor([[0, 0, 2]]))
+        tensor([[[ True,  True, False],
+                 [ True,  True, False],
+                 [False, False,  True]]])
     """
 
     def __init__(self, groups: Sequence[str] = ("identity",)) -> None:
@@ -35,10 +45,29 @@ class SamePerson(nn.Module):
             raise MGCError(f"Views of a person share {GROUPS}; got groups={list(groups)}")
         self.groups = tuple(groups)
 
+    def applies(self, batch: FaceTriplet) -> Bool[Tensor, " B"]:
+        """Say which samples have two views of one person."""
+        return _in_company(same_person(batch.persons())).any(1)
+
     def forward(self, views: FaceViews, batch: FaceTriplet) -> Float[Tensor, " B"]:
-        """Give sum_i (a_i - mean a_i)^2 in squared standard deviations, averaged over the views; 0 for one view."""
-        spreads = [self._spread(getattr(views.coefficients, group)) for group in self.groups]
+        """Give |a - mean a|^2 in squared standard deviations, averaged over the views that show a person of another."""
+        same = same_person(batch.persons())
+        spreads = [_spread(getattr(views.coefficients, group), same) for group in self.groups]
         return torch.stack(spreads).sum(0)
 
-    def _spread(self, values: Float[Tensor, "B V C"]) -> Float[Tensor, " B"]:
-        return (values - values.mean(dim=1, keepdim=True)).square().sum(-1).mean(-1)
+
+def same_person(persons: Int[Tensor, "B V"]) -> Bool[Tensor, "B V V"]:
+    """Say which two views of a sample show one person."""
+    return persons[:, :, None] == persons[:, None, :]
+
+
+def _in_company(same: Bool[Tensor, "B V V"]) -> Bool[Tensor, "B V"]:
+    return same.sum(-1) > 1
+
+
+def _spread(values: Float[Tensor, "B V C"], same: Bool[Tensor, "B V V"]) -> Float[Tensor, " B"]:
+    weights = same.to(values.dtype)
+    mean = weights @ values / weights.sum(-1, keepdim=True)
+    company = _in_company(same).to(values.dtype)
+    squared = (values - mean).square().sum(-1) * company
+    return squared.sum(-1) / company.sum(-1).clamp(min=1)

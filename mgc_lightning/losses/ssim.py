@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.losses.photometric import EPS, masked_mean
+from mgc_lightning.losses.terms import PairLoss
+from mgc_lightning.scene import ViewPairs
 
 C1 = 0.01**2
 C2 = 0.03**2
@@ -42,6 +44,16 @@ def ssim_loss(
     """
     whole = -F.max_pool2d(-mask, kernel_size=3, stride=1)
     return masked_mean(dissimilarity_map(synthesised, target).mean(1, keepdim=True), whole, eps)
+
+
+class StructuralSimilarity(PairLoss):
+    """Compare the structure of each target with that of its synthesis from a source."""
+
+    link = 1
+
+    def forward(self, pairs: ViewPairs) -> Float[Tensor, " P"]:
+        """Give the dissimilarity of each pair, in [0, 1]."""
+        return ssim_loss(pairs.image_synthesised, pairs.image_target, pairs.mask)
 
 
 def _box(values: Tensor) -> Tensor:

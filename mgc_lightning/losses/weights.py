@@ -8,11 +8,6 @@ from torch import nn
 
 from mgc_lightning.losses.schedule import Ramp
 
-PRIORS = ("prior_identity", "prior_expression", "prior_albedo")
-MULTI_VIEW = ("pixel", "depth", "ssim", "epipolar")
-LINK_NEEDED = {"pixel": 1, "depth": 1, "ssim": 1, "epipolar": 2}
-"""Least `link` of a sample to which a multi-view term applies."""
-
 
 @dataclass
 class LossWeights:
@@ -51,14 +46,19 @@ class LossWeights:
 
 @dataclass
 class WeightedLoss:
-    """Add a loss of your own to the objective.
+    """One row of the objective's table of terms: a built-in loss, or one of your own.
 
     Attributes:
-        loss: a module whose forward(views: FaceViews, batch: FaceTriplet) gives per-sample values (B,).
-        weight: multiplies their mean.
+        loss: a `ViewLoss` (one value a view), a `PairLoss` (one value a pair of views), or any module whose
+            forward(views: FaceViews, batch: FaceTriplet) gives one value a sample.
+        weight: multiplies its mean over the views, its sum over the sources, or its value.
         ramp: changes the weight with the progress of training.
     """
 
     loss: nn.Module
     weight: float = 1.0
     ramp: Ramp | None = None
+
+    def effective(self, progress: float) -> float:
+        """Give the weight at a progress of training in [0, 1]."""
+        return self.weight if self.ramp is None else self.weight * self.ramp(progress)

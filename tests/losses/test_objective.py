@@ -14,7 +14,9 @@ from mgc_lightning.fitting.landmark_fit import initial_coefficients
 from mgc_lightning.geometry.camera import intrinsics
 from mgc_lightning.losses.identity import IdentityLoss
 from mgc_lightning.losses.objective import LossWeights, MGCObjective, WeightedLoss
+from mgc_lightning.losses.pixel import PixelConsistency
 from mgc_lightning.losses.schedule import Ramp
+from mgc_lightning.losses.terms import PairLoss, SampleLoss, ViewLoss
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.scene import render_views
 from mgc_lightning.structures import FaceTriplet
@@ -252,6 +254,118 @@ def test_extra_loss(scene):
     assert "brightness" not in objective.effective_weights(0.0)
     with pytest.raises(MGCError, match="pixel"):
         MGCObjective(extra={"pixel": WeightedLoss(Brightness())})
+
+
+class Nose(ViewLoss):
+    """A loss of one's own, of each view."""
+
+    def forward(self, views):
+        return (views.landmarks - views.detected)[:, 27:36].norm(dim=-1).mean(-1)
+
+
+class Recorder(PairLoss):
+    """A loss of one's own, of each pair: it also writes down what it was given."""
+
+    def __init__(self, link):
+        super().__init__()
+        self.link, self.given = link, []
+
+    def forward(self, pairs):
+        self.given += list(zip(pairs.sample.tolist(), pairs.source.view.tolist(), strict=True))
+        moved = pairs.source.T_cam_model[:, :3, 3] - pairs.target.T_cam_model[:, :3, 3]
+        return moved.norm(dim=-1) + pairs.depth_sampled.mean((1, 2, 3))
+
+
+class Broken(PairLoss):
+    def forward(self, pairs):
+        return pairs.image_synthesised
+
+
+def test_own_losses_are_rows_of_the_same_table(scene):
+    """A copy of a built-in loss under another name does what the built-in one does, at the same weight."""
+    change = moved(pose=torch.tensor([0.02, 0.03, 0.01, 1.0, 1.0, 5.0]))
+    objective = MGCObjective(ALL_ON, extra={"mine": WeightedLoss(PixelConsistency(), ALL_ON.pixel)})
+    assert list(objective.terms()) == [*MGCObjective(ALL_ON).terms(), "mine"]
+    report, _ = evaluate(scene, objective, change)
+    plain, _ = evaluate(scene, MGCObjective(ALL_ON), change)
+    torch.testing.assert_close(report.terms["mine"], report.terms["pixel"], rtol=0, atol=0)
+    doubled, _ = evaluate(scene, MGCObjective(replace(ALL_ON, pixel=2 * ALL_ON.pixel)), change)
+    torch.testing.assert_close(report.total, doubled.total)
+    assert report.total > plain.total
+
+
+def test_own_loss_of_each_view(scene):
+    change = moved(pose=torch.tensor([0.0, 0.0, 0.0, 3.0, 0.0, 0.0]))
+    report, leaves = evaluate(scene, MGCObjective(ALL_ON, extra={"nose": WeightedLoss(Nose())}), change)
+    assert report.terms["nose"].shape == (2,)
+    assert (report.terms["nose"] > 0.1).all()
+    (gradient,) = torch.autograd.grad(report.terms["nose"].sum(), leaves.pose)
+    assert (gradient[..., 3] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("link", "given"),
+    [
+        (0, [(0, 1), (0, 2), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)]),
+        (1, [(2, 1), (2, 2), (3, 1), (3, 2)]),
+        (2, [(3, 1), (3, 2)]),
+    ],
+)
+def test_own_loss_of_pairs_sees_the_pairs_it_may(scene, link, given):
+    """Unlinked pairs cost nothing and get exactly no gradient; strangers are never a pair."""
+    face_model, _, _ = scene
+    truth, K = true_coefficients(face_model, samples=4)
+    batch = photographs(face_model, truth, K)
+    batch = replace(
+        batch, link=torch.tensor([0, 0, 1, 2]), person=torch.tensor([[0, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]])
+    )
+    loss = Recorder(link)
+    off = LossWeights(**dict.fromkeys(asdict(LossWeights()), 0.0))
+    report, leaves = evaluate(
+        (face_model, truth, batch), MGCObjective(off, extra={"mine": WeightedLoss(loss)}), batch=batch
+    )
+    assert loss.given == given
+    report.total.backward()
+    for sample in range(4):
+        pairs = [source for row, source in given if row == sample]
+        assert bool(report.applies["mine"][sample]) == bool(pairs)
+        for view in range(3):
+            touched = bool(pairs) if view == 0 else view in pairs
+            assert (leaves.pose.grad[sample, view].abs().max() > 0) == touched, (sample, view)
+    # The paper sums over the sources: two of them.
+    torch.testing.assert_close(report.total.detach(), 2 * report.means()["mine"])
+
+
+def test_own_loss_of_samples_may_say_whom_it_counts(scene):
+    class Linked(SampleLoss):
+        link = 2
+
+        def forward(self, views, batch):
+            return views.coefficients.pose[..., 5].mean(1)
+
+    face_model, truth, batch = scene
+    batch = replace(batch, link=torch.tensor([2, 0]))
+    report, leaves = evaluate(scene, MGCObjective(ALL_ON, extra={"mine": WeightedLoss(Linked())}), batch=batch)
+    assert report.applies["mine"].tolist() == [True, False]
+    assert report.terms["mine"][1] == 0
+    (gradient,) = torch.autograd.grad(report.terms["mine"].sum(), leaves.pose)
+    assert gradient[0].abs().max() > 0
+    assert gradient[1].abs().max() == 0
+
+
+def test_a_loss_of_another_shape_is_named(scene):
+    with pytest.raises(MGCError, match=r"`mine` \(Broken\).*\(4,\); got \(4, 3, 80, 80\)"):
+        evaluate(scene, MGCObjective(extra={"mine": WeightedLoss(Broken())}))
+
+
+def test_what_a_checkpoint_keeps_of_own_losses_has_its_old_name():
+    class Learned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+
+    objective = MGCObjective(extra={"mine": WeightedLoss(Learned())})
+    assert list(objective.state_dict()) == ["extra_modules.mine.scale"]
 
 
 def test_identity_loss_is_off_and_says_so(scene, caplog):
