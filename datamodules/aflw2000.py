@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -12,14 +12,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.photographs.crop import five_points, similarity_to_template, warp_to_crop
 from mgc_lightning.photographs.detection import FaceDetector, LandmarkFolder, detect_shrunk
 from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.photographs.sources.known import read_mat_landmarks
 from mgc_lightning.structures import AlignedPhotos
 
-ALIGNMENTS = ("detector", "annotation")
+Alignment = Literal["detector", "annotation"]
+"""What photographs are aligned by; annotations give an upper bound."""
 
 
 @dataclass
@@ -48,7 +49,7 @@ class AFLW2000DataModule(L.LightningDataModule):
     Args:
         path: folder of the files.
         image_size: side of the crops in px; callbacks take the network's.
-        align: `detector`, or `annotation` for an upper bound.
+        align: by what; annotations give an upper bound.
         landmarks: folder of detected landmarks (5 or 68 points, by the photographs' stems) instead of a detector.
         weights: of the face-alignment detector.
         device: of the detector.
@@ -64,7 +65,7 @@ class AFLW2000DataModule(L.LightningDataModule):
         self,
         path: Path,
         image_size: int = 224,
-        align: str = "detector",
+        align: Alignment = "detector",
         landmarks: Path | None = None,
         weights: list[Path] | None = None,
         device: str = "cpu",
@@ -73,8 +74,7 @@ class AFLW2000DataModule(L.LightningDataModule):
         subset: int | None = None,
     ) -> None:
         super().__init__()
-        if align not in ALIGNMENTS:
-            raise MGCError(f"Expected align to be one of {ALIGNMENTS}, got {align!r}")
+        check_choice("align", align, Alignment)
         files = sorted(path.glob("*.mat"))[:subset]
         if not files:
             raise MGCError(f"{path}: expected AFLW2000-3D's photographs NAME.jpg with annotations NAME.mat")

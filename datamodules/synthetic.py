@@ -12,11 +12,13 @@ from torch.utils.data import DataLoader
 from datamodules.samplers import GlobalBatchSampler, ResumableLoader, unfinished_batches
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
+from mgc_lightning.rendering.rasterizers.base import RasterizerName
 from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.synthetic.dataset import LatentDataset, render_latents
 from mgc_lightning.synthetic.generator import TripletGenerator
 from mgc_lightning.synthetic.latents import LatentSampler
 from mgc_lightning.synthetic.settings import SyntheticSettings
+from mgc_lightning.synthetic.streams import Split
 
 logger = logging.getLogger(__name__)
 DEFAULTS = SyntheticSettings()
@@ -44,7 +46,7 @@ class SyntheticTriplets(L.LightningDataModule):
             view.
         seed: of the data, apart from the seed of training.
         settings: what the samples are like.
-        rasterizer: `auto`, `numba`, `triton` or `pytorch3d`.
+        rasterizer: that draws; `auto` suits the device.
 
     Raises:
         MGCError: if the face model, a setting or a size is not usable.
@@ -70,7 +72,7 @@ class SyntheticTriplets(L.LightningDataModule):
         num_workers: int = 0,
         seed: int = 0,
         settings: SyntheticSettings = DEFAULTS,
-        rasterizer: str = "auto",
+        rasterizer: RasterizerName = "auto",
     ) -> None:
         super().__init__()
         model = load_face_model(face_model, level=face_model_level)
@@ -139,7 +141,7 @@ class SyntheticTriplets(L.LightningDataModule):
         if changed:
             logger.warning("Synthetic data differ from those of the checkpoint: %s", changed)
 
-    def _evaluation_loader(self, split: str) -> DataLoader[Any]:
+    def _evaluation_loader(self, split: Split) -> DataLoader[Any]:
         return DataLoader(
             LatentDataset(self.latents, split, self.sizes[split]),
             batch_size=self.batch_size,
@@ -149,7 +151,7 @@ class SyntheticTriplets(L.LightningDataModule):
             pin_memory=self._pin_memory(),
         )
 
-    def _sampler(self, split: str) -> GlobalBatchSampler:
+    def _sampler(self, split: Split) -> GlobalBatchSampler:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return GlobalBatchSampler(
             self.sizes[split], self.batch_size, rank, world_size, new_every_epoch=split == "train"

@@ -16,6 +16,7 @@ from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.training.module import MGCModule
 from mgc_lightning.triplets.augmentation import Augmentation, AugmentationSettings
 from mgc_lightning.triplets.dataset import SampleReader, TripletDataset, to_triplet
+from mgc_lightning.triplets.grouping import Split
 from mgc_lightning.triplets.official import OfficialLayout
 from mgc_lightning.triplets.order import WindowShuffle
 from mgc_lightning.triplets.shards import ShardSet
@@ -153,7 +154,7 @@ class TripletDataModule(L.LightningDataModule):
         if changed:
             logger.warning("Triplets differ from those of the checkpoint: %s", changed)
 
-    def _reader(self, split: str) -> SampleReader:
+    def _reader(self, split: Split) -> SampleReader:
         folder = Path(self.path)
         if "://" not in self.path and (folder / "train.txt").is_file():
             return OfficialLayout(folder, split, self.val_share)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+CoefficientGroup = Literal["identity", "albedo", "expression", "pose", "light"]
+"""Groups of coefficients, in the official order of the flat vector."""
 POSE_SIZE = 6
 LIGHT_SIZE = 27
 LIGHT_AMBIENT = 0.8

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from types import ModuleType
+from typing import get_args
 
 
 class MGCError(Exception):
-    """Report bad input: what was expected, what came, which file or key, and the remedy."""
+    """Report bad input: what was expected, what came, which file or key, and the remedy.
+
+    Arguments are named as in Python, in backticks: `box`, `same_person=True`. The command line shows them as its flags.
+    """
 
 
 class MissingExtraError(MGCError, ImportError):
@@ -31,3 +36,35 @@ def require(module: str, extra: str) -> ModuleType:
             f"`{module}` is needed here and could not be imported ({error}). "
             f"Install it with: pip install 'mgc-lightning[{extra}]'"
         ) from error
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Give the known word that is spelled most alike, if one is."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), None)
+
+
+def check_choice(name: str, value: object, choices: object) -> None:
+    """Make sure that an argument is one of its choices.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        choices: the `Literal` that lists what is possible.
+
+    Raises:
+        MGCError: with the choices and the nearest of them.
+
+    Example:
+        >>> from typing import Literal
+        >>> check_choice("view", "sides", Literal["frontal", "side"])
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: `view` must be one of frontal, side; got 'sides'. Did you mean 'side'?
+    """
+    known = get_args(choices)
+    if value in known:
+        return
+    near = nearest(str(value), map(str, known))
+    hint = f". Did you mean {near!r}?" if near else ""
+    raise MGCError(f"`{name}` must be one of {', '.join(map(str, known))}; got {value!r}{hint}")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mgc_lightning.encoders.encoder import Encoder
-from mgc_lightning.encoders.resnet import stages_of
+from mgc_lightning.encoders.resnet import Depth, stages_of
 
 OFFICIAL_OUTPUTS = 257
 """Coefficients of the official network: 80 identity, 80 albedo, 64 expression, 6 pose, 27 light."""
@@ -56,11 +56,11 @@ class OfficialResNet(nn.Module):
     Depth 50 is the official network; 18 and 34 follow the same rules with units of two 3x3 convolutions.
 
     Args:
-        depth: 18, 34 or 50.
+        depth: number of layers.
         width: channels of the stem.
     """
 
-    def __init__(self, depth: int = 50, width: int = 64) -> None:
+    def __init__(self, depth: Depth = 50, width: int = 64) -> None:
         super().__init__()
         stages = stages_of(depth)
         self.config = {"depth": depth, "width": width}

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from mgc_lightning.encoders.normalisation import ImageNormalisation
+from mgc_lightning.errors import check_choice
 
-STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+Depth = Literal[18, 34, 50]
+"""Layers of a network of the family."""
+STAGES: dict[Depth, tuple[int, int, int, int]] = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 """Units of each of the four stages, by depth."""
 
 
-def stages_of(depth: int) -> tuple[int, int, int, int]:
+def stages_of(depth: Depth) -> tuple[int, int, int, int]:
     """Give the units of each stage.
 
     Raises:
-        ValueError: if the depth is not one of the family's.
+        MGCError: if the depth is not one of the family's.
     """
-    if depth not in STAGES:
-        raise ValueError(f"Argument `depth` must be one of {sorted(STAGES)}, got {depth}")
+    check_choice("depth", depth, Depth)
     return STAGES[depth]
 
 
@@ -70,7 +74,7 @@ class ResNet(nn.Module):
     """Turn images into a feature map of stride 32.
 
     Args:
-        depth: 18, 34 or 50.
+        depth: number of layers.
         width: channels of the stem; the stages have 1, 2, 4, 8 times as many (times 4 in depth 50).
         normalise: subtract ImageNet's mean and divide by its deviation first.
 
@@ -81,7 +85,7 @@ class ResNet(nn.Module):
         (torch.Size([2, 64, 3, 3]), 64)
     """
 
-    def __init__(self, depth: int = 50, width: int = 64, normalise: bool = True) -> None:
+    def __init__(self, depth: Depth = 50, width: int = 64, normalise: bool = True) -> None:
         super().__init__()
         stages = stages_of(depth)
         self.config = {"depth": depth, "width": width, "normalise": normalise}

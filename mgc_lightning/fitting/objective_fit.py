@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, get_args
 
 import torch
 from torch import Tensor
 
-from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.coefficients import CoefficientGroup, FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.fitting.landmark_fit import (
     LandmarkFit,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mgc_lightning.face_models.face_model import FaceModel
     from mgc_lightning.rendering.renderer import FaceRenderer
 
-GROUPS = tuple(field.name for field in fields(FaceCoefficients))
+GROUPS: tuple[CoefficientGroup, ...] = get_args(CoefficientGroup)
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def fit(
     objective: MGCObjective,
     batch: FaceTriplet,
     init: FaceCoefficients | None = None,
-    free: Sequence[str] = GROUPS,
-    share: Sequence[str] = (),
+    free: Sequence[CoefficientGroup] = GROUPS,
+    share: Sequence[CoefficientGroup] = (),
     steps: int = 250,
     learning_rate: float = 0.05,
     scales: StepScales | None = None,
@@ -135,10 +135,10 @@ def fit(
     return FitResult(views.coefficients, views, report, history)
 
 
-def _check_groups(free: Sequence[str], share: Sequence[str]) -> None:
+def _check_groups(free: Sequence[CoefficientGroup], share: Sequence[CoefficientGroup]) -> None:
     unknown = sorted((set(free) | set(share)) - set(GROUPS))
     if unknown or not free:
-        raise MGCError(f"Groups of coefficients must be some of {', '.join(GROUPS)}; got {unknown or 'none'}")
+        raise MGCError(f"`free` and `share` must be some of {', '.join(GROUPS)}; got {', '.join(unknown) or 'none'}")
 
 
 def _start(face_model: FaceModel, objective: MGCObjective, batch: FaceTriplet) -> FaceCoefficients:
@@ -158,8 +158,10 @@ def _start(face_model: FaceModel, objective: MGCObjective, batch: FaceTriplet) -
     )
 
 
-def _offsets(start: FaceCoefficients, free: Sequence[str], share: Sequence[str]) -> dict[str, Tensor]:
-    offsets = {}
+def _offsets(
+    start: FaceCoefficients, free: Sequence[CoefficientGroup], share: Sequence[CoefficientGroup]
+) -> dict[str, Tensor]:
+    offsets: dict[str, Tensor] = {}
     for name in free:
         group = getattr(start, name)
         if name in share:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,9 @@ from torch import Tensor
 
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import transform_points
+
+Padding = Literal["zeros", "border", "reflection"]
+"""What lies outside an image, in PyTorch's words."""
 
 
 @dataclass
@@ -98,14 +102,14 @@ def correspond(
 
 
 def sample_bilinear(
-    image: Float[Tensor, "B C H W"], uv: Float[Tensor, "B h w 2"], padding: str = "zeros"
+    image: Float[Tensor, "B C H W"], uv: Float[Tensor, "B h w 2"], padding: Padding = "zeros"
 ) -> Float[Tensor, "B C h w"]:
     """Sample an image at pixel coordinates (centres at +.5), bilinear.
 
     Args:
         image: (B, C, H, W).
         uv: (B, h, w, 2) px. Coordinates at pixel centres return the pixels unchanged.
-        padding: what lies outside: "zeros", "border" or "reflection".
+        padding: what lies outside.
     """
     size = uv.new_tensor([image.shape[-1], image.shape[-2]])
     return F.grid_sample(image, 2 * uv / size - 1, mode="bilinear", padding_mode=padding, align_corners=False)

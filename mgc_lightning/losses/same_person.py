@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,7 +14,8 @@ from mgc_lightning.losses.terms import SampleLoss
 from mgc_lightning.scene import FaceViews
 from mgc_lightning.structures import FaceTriplet
 
-GROUPS = ("identity", "albedo")
+SharedGroup = Literal["identity", "albedo"]
+"""Coefficients that all views of a person may have in common."""
 
 
 class SamePerson(SampleLoss):
@@ -39,10 +41,10 @@ class SamePerson(SampleLoss):
                  [False, False,  True]]])
     """
 
-    def __init__(self, groups: Sequence[str] = ("identity",)) -> None:
+    def __init__(self, groups: Sequence[SharedGroup] = ("identity",)) -> None:
         super().__init__()
-        if not groups or not set(groups) <= set(GROUPS):
-            raise MGCError(f"Views of a person share {GROUPS}; got groups={list(groups)}")
+        if not groups or not set(groups) <= set(get_args(SharedGroup)):
+            raise MGCError(f"`groups` must be some of {', '.join(get_args(SharedGroup))}; got {list(groups)}")
         self.groups = tuple(groups)
 
     def applies(self, batch: FaceTriplet) -> Bool[Tensor, " B"]:

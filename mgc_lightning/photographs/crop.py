@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.geometry.view_synthesis import Padding
 
 CROP_SIZE = 224
 """Size in px that `TEMPLATE_5` is given for."""
@@ -109,7 +110,7 @@ def warp_to_crop(
     matrix: Float[Tensor, "B 2 3"],
     size: int = CROP_SIZE,
     *,
-    padding: str = "border",
+    padding: Padding = "border",
     antialias: bool = False,
 ) -> Float[Tensor, "B C S S"]:
     """Resample images into crops: bilinear, the border replicated.
@@ -118,7 +119,7 @@ def warp_to_crop(
         image: (B, C, H, W).
         matrix: (B, 2, 3) image px -> crop px, as `similarity_to_template` gives it.
         size: side of the crop in px.
-        padding: "border" or "zeros" outside the image.
+        padding: what lies outside the image.
         antialias: shrink the image first where the crop is less than half its scale, which bilinear sampling
             would alias. Off, this is MGCNet's plain bilinear warp.
     """

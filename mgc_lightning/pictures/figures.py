@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceMesh
 
 FIGURE_LIGHT = (0.72, 0.0, 0.22, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 """Bands of a white light from the front that shades painted colours softly; about 1 where it meets the face."""
-STYLES = ("lit", "albedo", "geometry", "painted")
+Style = Literal["lit", "albedo", "geometry", "painted"]
+"""How `draw_face` draws."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def draw_face(
     T_cam_model: Float[Tensor, "B 4 4"],
     K: Float[Tensor, "B 3 3"] | Float[Tensor, "3 3"],
     image_size: int | tuple[int, int],
-    style: str = "geometry",
+    style: Style = "geometry",
     *,
     light: Float[Tensor, "B 27"] | None = None,
     colors: Float[Tensor, "B N 3"] | None = None,
@@ -64,8 +66,9 @@ def draw_face(
     Raises:
         MGCError: if the style is unknown, or lacks its light or colours.
     """
-    if style not in STYLES or (style == "lit" and light is None) or (style == "painted" and colors is None):
-        raise MGCError(f"Style must be one of {STYLES}, `lit` with a light, `painted` with colours; got {style!r}")
+    check_choice("style", style, Style)
+    if (style == "lit" and light is None) or (style == "painted" and colors is None):
+        raise MGCError(f"`style={style}` needs `{'light' if style == 'lit' else 'colors'}`")
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
     large = (height * supersample, width * supersample)
     scale = K.new_tensor([supersample, supersample, 1.0])[:, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from rich.console import Console
@@ -18,7 +18,7 @@ from mgc_lightning.photographs.head_pose import head_pose, yaw_degrees
 from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
 from mgc_lightning.preparation.run import claim
 from mgc_lightning.preparation.settings import PrepareSettings
-from mgc_lightning.triplets.grouping import Face, Triplet
+from mgc_lightning.triplets.grouping import Face, Split, Triplet
 from mgc_lightning.triplets.official import OfficialLayout
 from mgc_lightning.triplets.samples import Sample, ViewFiles, encode_jpeg, sample_files
 from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, write_shard
@@ -42,7 +42,7 @@ def convert_official(
         finished = claim(output, described)
         if finished is not None:
             return finished
-        for split in ("train", "val"):
+        for split in get_args(Split):
             layout = OfficialLayout(root, split, settings.grouping.val_share)
             splits[split] = []
             for shard, start in enumerate(range(0, len(layout), settings.shard_samples)):

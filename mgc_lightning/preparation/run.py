@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from rich.console import Console
@@ -24,7 +24,7 @@ from mgc_lightning.preparation.chunks import CHUNK, ChunkReport, Chunks
 from mgc_lightning.preparation.faces import DetectorFactory, FacePreparer, FaceSettings, choose_detector
 from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
 from mgc_lightning.preparation.settings import PrepareSettings, source_digest
-from mgc_lightning.triplets.grouping import Triplet, form_triplets
+from mgc_lightning.triplets.grouping import Split, Triplet, form_triplets
 from mgc_lightning.triplets.samples import sample_files
 from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, write_shard
 
@@ -211,7 +211,7 @@ def _write_set(
             f"No sample could be formed of {len(source)} photographs; {refused} were refused, see "
             f"{output / 'rejected.csv'}"
         )
-    splits = {split: _write_split(output, split, triplets, chunks, settings) for split in ("train", "val")}
+    splits = {split: _write_split(output, split, triplets, chunks, settings) for split in get_args(Split)}
     write_sheet(output / "contact_sheet.png", [_files(t, chunks, "sheet") for t in triplets[:SHEET_ROWS]])
     manifest = {
         "format": MANIFEST_FORMAT,
@@ -228,7 +228,7 @@ def _write_set(
 
 
 def _write_split(
-    output: Path, split: str, triplets: list[Triplet], chunks: Chunks, settings: PrepareSettings
+    output: Path, split: Split, triplets: list[Triplet], chunks: Chunks, settings: PrepareSettings
 ) -> list[dict[str, Any]]:
     mine = [triplet for triplet in triplets if triplet.split == split]
     entries = []

@@ -24,7 +24,7 @@ from mgc_lightning.pictures.drawing import (
     to_picture,
     upscale,
 )
-from mgc_lightning.pictures.figures import Figure, draw_face
+from mgc_lightning.pictures.figures import Figure, Style, draw_face
 from mgc_lightning.reconstruction.maps import face_window, window_intrinsics
 from mgc_lightning.reconstruction.reconstructor import Reconstruction
 from mgc_lightning.rendering.renderer import GREY, FaceRenderer
@@ -49,7 +49,7 @@ def draw_pictures(face: Reconstruction, face_model: FaceModel, renderer: FaceRen
 
     grey = dataclasses.replace(mesh, albedo=torch.full_like(mesh.albedo, GREY))
 
-    def in_crop(style: str, shown: FaceMesh = mesh) -> Picture:
+    def in_crop(style: Style, shown: FaceMesh = mesh) -> Picture:
         figure = draw_face(
             renderer,
             shown,
@@ -99,7 +99,7 @@ def _paste(face: Reconstruction, draw: Callable[[Tensor, tuple[int, int]], Figur
 
 
 def draw_in_photograph(
-    face: Reconstruction, face_model: FaceModel, renderer: FaceRenderer, style: str = "lit"
+    face: Reconstruction, face_model: FaceModel, renderer: FaceRenderer, style: Style = "lit"
 ) -> Picture:
     """Draw a face on its photograph in a style of `draw_face`."""
     mesh = _batched(face.mesh)
@@ -122,7 +122,7 @@ def _view(
     renderer: FaceRenderer,
     mesh: FaceMesh,
     yaw: float,
-    style: str = "geometry",
+    style: Style = "geometry",
 ) -> Picture:
     """Draw the whole head, turned from the main pose; without teeth, which are coarse strips in some models."""
     focal = float(face.K_crop[0, 0]) / face.crop.shape[-1] * REFERENCE_SIZE

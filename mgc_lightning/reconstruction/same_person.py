@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.coefficients import CoefficientGroup, FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.fitting.objective_fit import fit
 from mgc_lightning.geometry.camera import intrinsics
@@ -32,7 +32,7 @@ WEIGHTS = LossWeights(
     epipolar=2e-2,
 )
 """Weights of the refinement: those that fit synthetic faces best (benchmarks/loss_limit.py), with a firmer identity."""
-SHARED = ("identity", "albedo")
+SHARED: tuple[CoefficientGroup, ...] = ("identity", "albedo")
 
 
 def refine_same_person(

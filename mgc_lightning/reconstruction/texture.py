@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -130,7 +131,9 @@ def _ramp(values: Tensor, low: float, high: float) -> Tensor:
     return t * t * (3 - 2 * t)
 
 
-def _sample(image: Float[Tensor, "C H W"], uv: Float[Tensor, "P 2"], mode: str = "bilinear") -> Float[Tensor, "C P"]:
+def _sample(
+    image: Float[Tensor, "C H W"], uv: Float[Tensor, "P 2"], mode: Literal["bilinear", "nearest"] = "bilinear"
+) -> Float[Tensor, "C P"]:
     size = uv.new_tensor([image.shape[2], image.shape[1]])
     grid = (2 * uv / size - 1)[None, None]
     return F.grid_sample(image[None], grid, mode=mode, padding_mode="zeros", align_corners=False)[0, :, 0]

@@ -14,7 +14,7 @@ from mgc_lightning.geometry.pose import transform_points
 from mgc_lightning.rendering.barycentric import CoveredPixels
 from mgc_lightning.rendering.lighting import shade
 from mgc_lightning.rendering.rasterizers import Rasterizer, get_rasterizer
-from mgc_lightning.rendering.rasterizers.base import NEAR
+from mgc_lightning.rendering.rasterizers.base import NEAR, RasterizerName
 from mgc_lightning.structures import FaceMesh, Fragments, RenderedFace
 
 GREY = 0.7529
@@ -39,7 +39,7 @@ class FaceRenderer(nn.Module):
         MGCError: at the first call, if the rasterizer does not work on the mesh's device.
     """
 
-    def __init__(self, rasterizer: str | Rasterizer = "auto") -> None:
+    def __init__(self, rasterizer: RasterizerName | Rasterizer = "auto") -> None:
         super().__init__()
         self.rasterizer = rasterizer
 

@@ -15,6 +15,7 @@ from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.synthetic.generator import TripletGenerator
 from mgc_lightning.synthetic.latents import LatentSampler
 from mgc_lightning.synthetic.settings import SyntheticSettings
+from mgc_lightning.synthetic.streams import Split
 
 SAMPLE_ID = "sample_id"
 """Key of the sample's name beside its latents."""
@@ -32,7 +33,7 @@ class LatentDataset(Dataset[dict[str, Any]]):
         size: length.
     """
 
-    def __init__(self, sampler: LatentSampler, split: str, size: int) -> None:
+    def __init__(self, sampler: LatentSampler, split: Split, size: int) -> None:
         self.sampler, self.split, self.size = sampler, split, size
 
     def __len__(self) -> int:
@@ -57,7 +58,7 @@ def make_triplets(
     face_model: FaceModel,
     indices: int | Iterable[int],
     *,
-    split: str = "test",
+    split: Split = "test",
     image_size: int = 224,
     focal: float = DEFAULT_FOCAL,
     settings: SyntheticSettings = DEFAULTS,

@@ -12,6 +12,7 @@ from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics, project
 from mgc_lightning.geometry.mesh import vertex_normals
 from mgc_lightning.geometry.pose import transform_points
 from mgc_lightning.photographs.crop import five_points
+from mgc_lightning.rendering.rasterizers.base import RasterizerName
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceMesh, FaceTriplet, TripletTruth
 from mgc_lightning.synthetic.anchors import face_anchors
@@ -35,7 +36,7 @@ class TripletGenerator(nn.Module):
         face_model: shapes, landmarks, triangles; its level is that of the ground truth.
         image_size: side of the images in px.
         focal: focal length in px at 224 px; the distance follows, so that faces keep their size.
-        rasterizer: `auto`, or a backend's name.
+        rasterizer: that draws; `auto` suits the device.
         complexion: vertex colours from latents; the face model's own if None.
     """
 
@@ -49,7 +50,7 @@ class TripletGenerator(nn.Module):
         face_model: FaceModel,
         image_size: int = 224,
         focal: float = DEFAULT_FOCAL,
-        rasterizer: str = "auto",
+        rasterizer: RasterizerName = "auto",
         complexion: Complexion | None = None,
     ) -> None:
         super().__init__()

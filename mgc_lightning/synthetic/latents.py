@@ -19,7 +19,7 @@ from mgc_lightning.synthetic.occluders import SHAPES, draw_occluder
 from mgc_lightning.synthetic.poses import draw_misalignments, draw_pitches, draw_yaws
 from mgc_lightning.synthetic.settings import SyntheticSettings
 from mgc_lightning.synthetic.shapes import pack_shapes
-from mgc_lightning.synthetic.streams import stream
+from mgc_lightning.synthetic.streams import Split, stream
 
 Latents = dict[str, Tensor]
 """Names to tensors: one sample's with views first (V, ...), or a batch's (B, V, ...); `link` has no view axis."""
@@ -57,7 +57,7 @@ class LatentSampler:
         self.seed = seed
         self.views = views
 
-    def draw(self, split: str, index: int) -> Latents:
+    def draw(self, split: Split, index: int) -> Latents:
         """Draw the latents of one sample.
 
         Returns:
@@ -92,7 +92,7 @@ class LatentSampler:
         latents["moment"] = torch.zeros_like(own) if same_moment else own
         return latents
 
-    def _kind(self, split: str, index: int) -> str:
+    def _kind(self, split: Split, index: int) -> str:
         share = stream(self.seed, split, index, "kind").random()
         if share < self.settings.linked:
             return LINKED
@@ -101,12 +101,12 @@ class LatentSampler:
     def _identities(self, generator: torch.Generator, n: int) -> Tensor:
         return torch.randn(n, self.identity_size, generator=generator).clamp(-_IDENTITY_LIMIT, _IDENTITY_LIMIT)
 
-    def _lights(self, split: str, index: int, same_moment: bool) -> np.ndarray:
+    def _lights(self, split: Split, index: int, same_moment: bool) -> np.ndarray:
         rng = stream(self.seed, split, index, "light")
         lights = np.stack([draw_light(rng) for _ in range(1 if same_moment else self.views)])
         return np.broadcast_to(lights, (self.views, lights.shape[1]))
 
-    def _pose(self, split: str, index: int, linked: bool) -> dict[str, np.ndarray]:
+    def _pose(self, split: Split, index: int, linked: bool) -> dict[str, np.ndarray]:
         rng = stream(self.seed, split, index, "pose")
         arrays = {
             "yaw": draw_yaws(rng, self.settings, self.views, linked),
@@ -118,12 +118,12 @@ class LatentSampler:
             arrays["landmark_noise"] = noise * self.settings.landmark_noise
         return arrays
 
-    def _surroundings(self, split: str, index: int) -> dict[str, np.ndarray]:
+    def _surroundings(self, split: Split, index: int) -> dict[str, np.ndarray]:
         rng = stream(self.seed, split, index, "background")
         drawn = [draw_background(rng) for _ in range(self.views)]
         return {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
 
-    def _occluders(self, split: str, index: int, yaws: np.ndarray) -> np.ndarray:
+    def _occluders(self, split: Split, index: int, yaws: np.ndarray) -> np.ndarray:
         rng = stream(self.seed, split, index, "occluder")
         nothing = pack_shapes([], SHAPES)
         return np.stack(

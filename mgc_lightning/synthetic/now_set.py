@@ -33,9 +33,9 @@ from mgc_lightning.synthetic.latents import LatentSampler
 from mgc_lightning.synthetic.scanner import DEFAULTS as DEFAULT_SCANNER
 from mgc_lightning.synthetic.scanner import ScannerSettings, scan_head
 from mgc_lightning.synthetic.settings import SyntheticSettings
-from mgc_lightning.synthetic.streams import stream
+from mgc_lightning.synthetic.streams import Split, stream
 
-SPLIT = "predict"
+SPLIT: Split = "predict"
 """Stream of random numbers, disjoint from those of training and validation."""
 SELFIE_FOCAL = 1200.0
 """px at 224 px: an arm's length away, with the perspective that comes with it."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import zlib
+from typing import Literal, get_args
 
 import numpy as np
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
 
-SPLITS = ("train", "val", "test", "predict")
+Split = Literal["train", "val", "test", "predict"]
 """Splits have disjoint streams, and so disjoint identities."""
 _INDEX_BITS = 56
 
 
-def stream(seed: int, split: str, index: int, purpose: str) -> np.random.Generator:
+def stream(seed: int, split: Split, index: int, purpose: str) -> np.random.Generator:
     """Open the random stream of one purpose of one sample.
 
     Philox is a counter-based generator: its output is a bijection of key and counter, so streams of different
@@ -22,7 +23,7 @@ def stream(seed: int, split: str, index: int, purpose: str) -> np.random.Generat
 
     Args:
         seed: the data's seed, 0 <= seed < 2**64.
-        split: one of `SPLITS`.
+        split: of the data.
         index: number of the sample in the split, 0 <= index < 2**56.
         purpose: any name, e.g. "pose".
 
@@ -33,12 +34,11 @@ def stream(seed: int, split: str, index: int, purpose: str) -> np.random.Generat
         >>> float(stream(0, "train", 7, "pose").random()) == float(stream(0, "train", 7, "pose").random())
         True
     """
-    if split not in SPLITS:
-        raise MGCError(f"Expected a split of {SPLITS}, got {split!r}")
+    check_choice("split", split, Split)
     if not 0 <= index < 2**_INDEX_BITS:
         raise MGCError(f"Expected a sample index in [0, 2**{_INDEX_BITS}), got {index}")
     if not 0 <= seed < 2**64:
         raise MGCError(f"Expected a seed in [0, 2**64), got {seed}")
-    key = np.array([seed, (SPLITS.index(split) << _INDEX_BITS) | index], dtype=np.uint64)
+    key = np.array([seed, (get_args(Split).index(split) << _INDEX_BITS) | index], dtype=np.uint64)
     counter = np.array([0, 0, 0, zlib.crc32(purpose.encode())], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))

@@ -17,6 +17,7 @@ from mgc_lightning.face_models import load_face_model
 from mgc_lightning.losses.objective import MGCObjective, ObjectiveReport
 from mgc_lightning.metrics.reconstruction import ReconstructionScores
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork, OutputScaling, main_pose_at
+from mgc_lightning.rendering.rasterizers.base import RasterizerName
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.scene import FaceViews, render_views
 from mgc_lightning.structures import AlignedPhotos, FaceTriplet
@@ -40,7 +41,7 @@ class MGCModule(L.LightningModule):
         focal: focal length in px at 224 px.
         output_scaling: what one unit of each raw output means.
         objective: the weighed losses.
-        rasterizer: `auto`, `numba`, `triton` or `pytorch3d`.
+        rasterizer: that draws; `auto` suits the device.
         optimizer: makes the optimiser from the parameters.
         scheduler: makes the scheduler, stepped once a training step, from the optimiser.
         init: weights to start the backbone from (`mgc import-official` converts them).
@@ -57,7 +58,7 @@ class MGCModule(L.LightningModule):
         focal: float = 4700.0,
         output_scaling: OutputScaling | None = None,
         objective: MGCObjective | None = None,
-        rasterizer: str = "auto",
+        rasterizer: RasterizerName = "auto",
         optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(parameters, lr=1e-4),
         scheduler: LRSchedulerCallable | None = None,
         init: Path | None = None,

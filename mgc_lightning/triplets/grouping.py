@@ -6,9 +6,12 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from mgc_lightning.errors import MGCError
+
+Split = Literal["train", "val"]
+"""Parts of a set; nobody is in both."""
 
 
 class Face(NamedTuple):
@@ -35,12 +38,12 @@ class Triplet(NamedTuple):
     Attributes:
         views: target and sources.
         link: 2 for views of one moment and light, else 0.
-        split: `train` or `val`.
+        split: the part of the set.
     """
 
     views: tuple[Face, ...]
     link: int
-    split: str
+    split: Split
 
     @property
     def persons(self) -> list[int]:
@@ -87,7 +90,7 @@ def form_triplets(faces: Iterable[Face], settings: GroupingSettings) -> list[Tri
     for face in faces:
         people[face.identity or f"?{face.name}"].append(face)
     triplets: list[Triplet] = []
-    alone: dict[str, list[Face]] = defaultdict(list)
+    alone: dict[Split, list[Face]] = defaultdict(list)
     for identity in sorted(people):
         split = split_of(identity, settings)
         found, left = _of_identity(people[identity], split, settings)
@@ -100,12 +103,12 @@ def form_triplets(faces: Iterable[Face], settings: GroupingSettings) -> list[Tri
     return sorted(triplets, key=lambda t: _rank("order", *(view.name for view in t.views), seed=settings.seed))
 
 
-def split_of(identity: str, settings: GroupingSettings) -> str:
+def split_of(identity: str, settings: GroupingSettings) -> Split:
     """Give the split of an identity: by a hash, so that adding people moves nobody."""
     return "val" if _rank("split", identity, seed=settings.seed) < settings.val_share * 2**64 else "train"
 
 
-def _of_identity(faces: list[Face], split: str, settings: GroupingSettings) -> tuple[list[Triplet], list[Face]]:
+def _of_identity(faces: list[Face], split: Split, settings: GroupingSettings) -> tuple[list[Triplet], list[Face]]:
     captures: dict[str, list[Face]] = defaultdict(list)
     for face in faces:
         captures[face.capture].append(face)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.triplets.samples import Sample, persons_by_link
 
 _STRIP_ORDER = (1, 0, 2)
 """Places of target, source 1 and source 2 in a strip; in the camera file they come in this order already."""
 _GREY = (0.2989, 0.587, 0.114)
+
+OfficialSplit = Literal["train", "val", "test"]
+"""Lists that a folder may have."""
 
 
 class OfficialLayout:
@@ -27,14 +31,15 @@ class OfficialLayout:
 
     Args:
         root: folder with `train.txt`.
-        split: `train`, `val` or `test`.
+        split: name of the list.
         val_share: share of folders, where there is no `val.txt`.
 
     Raises:
         MGCError: if the list is missing or has a line that is none.
     """
 
-    def __init__(self, root: Path, split: str, val_share: float = 0.05) -> None:
+    def __init__(self, root: Path, split: OfficialSplit, val_share: float = 0.05) -> None:
+        check_choice("split", split, OfficialSplit)
         self.root, self.split = root, split
         own = root / f"{split}.txt"
         listed = own if own.is_file() else root / "train.txt"

@@ -27,6 +27,7 @@ from webdataset.tariterators import group_by_keys, tar_file_iterator
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.places import cache_folder
+from mgc_lightning.triplets.grouping import Split
 from mgc_lightning.triplets.samples import Sample, decode_sample
 
 MANIFEST = "manifest.json"
@@ -62,7 +63,7 @@ class ShardSet:
 
     Args:
         place: folder or URL.
-        split: `train` or `val`.
+        split: the part of the set.
         cache: folder for shards of a remote set; the user's cache if not given.
         cache_gb: the oldest cached shards are removed beyond this size.
 
@@ -74,7 +75,7 @@ class ShardSet:
         MGCError: if there is no set, or it is not finished, or has no such split.
     """
 
-    def __init__(self, place: str | Path, split: str, cache: Path | None = None, cache_gb: float = 50.0) -> None:
+    def __init__(self, place: str | Path, split: Split, cache: Path | None = None, cache_gb: float = 50.0) -> None:
         self.place, self.split = str(place).rstrip("/"), split
         self.local = "://" not in self.place
         self.manifest = read_manifest(self.place)

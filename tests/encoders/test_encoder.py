@@ -4,6 +4,7 @@ from torch.nn import functional as F
 
 from mgc_lightning.encoders import CoefficientHead, Encoder, OfficialResNet, ResNet, official_encoder
 from mgc_lightning.encoders.head import adaptive_average
+from mgc_lightning.errors import MGCError
 
 
 def count(module):
@@ -78,7 +79,7 @@ def test_head_sees_where_things_are():
 
 
 def test_unknown_depth_is_named():
-    with pytest.raises(ValueError, match=r"`depth` must be one of \[18, 34, 50\], got 101"):
+    with pytest.raises(MGCError, match="`depth` must be one of 18, 34, 50; got 101"):
         ResNet(101)
 
 

@@ -110,5 +110,5 @@ def test_samples_of_strangers_do_not_count_in_the_mean():
 
 
 def test_expressions_are_each_views_own():
-    with pytest.raises(MGCError, match="share"):
+    with pytest.raises(MGCError, match="`groups` must be some of identity, albedo"):
         SamePerson(["expression"])

@@ -1,5 +1,7 @@
 """Figures: antialiased, of any aspect, in the place where the plain render is."""
 
+from typing import get_args
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.geometry.camera import intrinsics
 from mgc_lightning.geometry.pose import pose_to_transform
-from mgc_lightning.pictures.figures import STYLES, draw_face
+from mgc_lightning.pictures.figures import Style, draw_face
 from mgc_lightning.rendering.renderer import FaceRenderer
 
 
@@ -18,7 +20,7 @@ def scene():
     return model(coefficients), pose_to_transform(coefficients.pose), coefficients.light, FaceRenderer()
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", get_args(Style))
 def test_figures_agree_with_the_render_inside_and_are_soft_at_the_edge(scene, style):
     mesh, T, light, renderer = scene
     K = intrinsics(64)
@@ -48,8 +50,15 @@ def test_window_of_another_shape_sees_the_same(scene):
     torch.testing.assert_close(part.image, whole.image[:, :, 20:50, 10:50], atol=2e-2, rtol=0)
 
 
-@pytest.mark.parametrize("style", ["lit", "painted", "wireframe"])
-def test_missing_ingredients(scene, style):
+@pytest.mark.parametrize(
+    ("style", "message"),
+    [
+        ("lit", "`style=lit` needs `light`"),
+        ("painted", "`style=painted` needs `colors`"),
+        ("wireframe", "`style` must be one of lit, albedo, geometry, painted; got 'wireframe'"),
+    ],
+)
+def test_missing_ingredients(scene, style, message):
     mesh, T, _, renderer = scene
-    with pytest.raises(MGCError, match="Style must be one of"):
+    with pytest.raises(MGCError, match=message):
         draw_face(renderer, mesh, T, intrinsics(32), 32, style)

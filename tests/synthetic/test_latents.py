@@ -1,5 +1,7 @@
 """Numbers behind samples: addresses, kinds of samples, distributions."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ from mgc_lightning.synthetic.latents import LatentSampler
 from mgc_lightning.synthetic.light import ambient_harmonics, directional_harmonics, draw_light, harmonics
 from mgc_lightning.synthetic.poses import draw_yaws
 from mgc_lightning.synthetic.settings import SyntheticSettings
-from mgc_lightning.synthetic.streams import SPLITS, stream
+from mgc_lightning.synthetic.streams import Split, stream
 
 FACE_MODEL = load_face_model()
 LINKED = SyntheticSettings(linked=1, unlinked=0)
@@ -36,7 +38,7 @@ def test_a_stream_is_its_address():
     addresses = [
         (seed, split, index, purpose)
         for seed in (0, 1)
-        for split in SPLITS
+        for split in get_args(Split)
         for index in (0, 1, 2**55)
         for purpose in ("pose", "light")
     ]

@@ -5,19 +5,20 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+from typing import get_args
 
 import torch
 
-from mgc_lightning.errors import MGCError
-from mgc_lightning.rendering.rasterizers.base import Rasterizer
+from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.rendering.rasterizers.base import Rasterizer, RasterizerName
 
-__all__ = ["BACKENDS", "Rasterizer", "available_rasterizers", "get_rasterizer"]
+__all__ = ["BACKENDS", "Rasterizer", "RasterizerName", "available_rasterizers", "get_rasterizer"]
 
-BACKENDS = ("numba", "triton", "pytorch3d")
+BACKENDS: tuple[RasterizerName, ...] = tuple(name for name in get_args(RasterizerName) if name != "auto")
 _log = logging.getLogger(__name__)
 
 
-def get_rasterizer(name: str = "auto", device: torch.device | str = "cpu") -> Rasterizer:
+def get_rasterizer(name: RasterizerName = "auto", device: torch.device | str = "cpu") -> Rasterizer:
     """Give the backend of that name for tensors on `device`.
 
     Args:
@@ -31,8 +32,7 @@ def get_rasterizer(name: str = "auto", device: torch.device | str = "cpu") -> Ra
     device_type = torch.device(device).type
     if name == "auto":
         return _auto(device_type)
-    if name not in BACKENDS:
-        raise MGCError(f"Unknown rasterizer `{name}`; expected one of auto, {', '.join(BACKENDS)}")
+    check_choice("rasterizer", name, RasterizerName)
     return _make(name, device_type)
 
 
@@ -50,6 +50,7 @@ def available_rasterizers(device: torch.device | str = "cpu") -> dict[str, str |
 
 @functools.cache
 def _auto(device_type: str) -> Rasterizer:
+    chosen: RasterizerName
     if device_type == "cpu":
         chosen = "numba"
     elif device_type == "cuda":
@@ -62,7 +63,7 @@ def _auto(device_type: str) -> Rasterizer:
 
 
 @functools.cache
-def _make(name: str, device_type: str) -> Rasterizer:
+def _make(name: RasterizerName, device_type: str) -> Rasterizer:
     # Imported here: each backend's module imports its library.
     if name == "numba":
         from mgc_lightning.rendering.rasterizers.numba_cpu import NumbaRasterizer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -10,6 +10,8 @@ from torch import Tensor
 
 from mgc_lightning.errors import MGCError
 
+RasterizerName = Literal["auto", "numba", "triton", "pytorch3d"]
+"""Rasterizers by name; `auto` takes the one that suits the device."""
 NEAR = 1.0
 """Triangles with a corner at camera z <= NEAR mm are dropped whole; there is no clipping."""
 MIN_DOUBLE_AREA = 1e-6
