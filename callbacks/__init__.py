@@ -1,10 +1,5 @@
 """Lightning callbacks: scores, pictures, export."""
 
-from callbacks.aflw2000 import AFLW2000Score
-from callbacks.contact_sheet import ContactSheet
-from callbacks.export import ExportBestCheckpoint
-from callbacks.now import NoWBenchmark
-from callbacks.realy import REALYBenchmark
-from callbacks.summary import SummaryTable
+from mgc_lightning.lazy_names import attach
 
-__all__ = ["AFLW2000Score", "ContactSheet", "ExportBestCheckpoint", "NoWBenchmark", "REALYBenchmark", "SummaryTable"]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,9 +1,5 @@
 """LightningDataModules and their datasets."""
 
-from datamodules.aflw2000 import AFLW2000DataModule
-from datamodules.now import NoWDataModule
-from datamodules.realy import REALYDataModule
-from datamodules.synthetic import SyntheticTriplets
-from datamodules.triplets import TripletDataModule
+from mgc_lightning.lazy_names import attach
 
-__all__ = ["AFLW2000DataModule", "NoWDataModule", "REALYDataModule", "SyntheticTriplets", "TripletDataModule"]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,1 +1,5 @@
 """Benchmarks as programs: data sets, predictions, folders of results, submissions, tables."""
+
+from mgc_lightning.lazy_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

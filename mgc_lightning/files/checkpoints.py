@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import pydoc
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +65,20 @@ def reconcile(
         theirs, ours = flatten({key: stored[key]}), flatten({key: current[key]})
         taken = adopt and current[key] == defaults.get(key)
         for name in sorted(theirs.keys() | ours.keys()):
-            if theirs.get(name) != ours.get(name):
+            if not _agree(name, theirs.get(name), ours.get(name)):
                 who = "the checkpoint's is used, the config does not set it" if taken else "the config's is used"
                 report.append(f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} in the config; {who}.")
         if taken:
             used[key] = stored[key]
     return used, report
+
+
+def _agree(name: str, theirs: Any, ours: Any) -> bool:
+    """Compare two entries; a class has the name of its file and those of the packages that offer it."""
+    if theirs == ours or not name.endswith("class_path"):
+        return bool(theirs == ours)
+    package, _, kind = str(theirs).rpartition(".")
+    cls = pydoc.locate(str(ours))
+    # The config's class is imported anyhow; for the checkpoint's sake nothing is: its package must hold that class.
+    inside = f"{getattr(cls, '__module__', '')}.".startswith(f"{package}.")
+    return inside and getattr(sys.modules.get(package), kind, None) is cls

@@ -1,1 +1,5 @@
 """Coefficients without a network: fitted to landmarks, or by the objective."""
+
+from mgc_lightning.lazy_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,1 +1,5 @@
 """One loss a file; `objective` weighs them."""
+
+from mgc_lightning.lazy_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,1 +1,5 @@
 """Metrics: pure functions, and torchmetrics classes that only keep state."""
+
+from mgc_lightning.lazy_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -9,6 +9,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.detection import FaceDetector
 
 DETECTORS = ("face-alignment", "mediapipe")
+"""Names that `make_detector` takes."""
 
 
 def make_detector(name: str = "face-alignment", device: str = "cpu", weights: Sequence[Path] = ()) -> FaceDetector:

@@ -1,6 +1,5 @@
 """Face recognisers, frozen, for the identity loss."""
 
-from mgc_lightning.recognisers.facenet import FaceNet, load_recogniser
-from mgc_lightning.recognisers.inception_resnet_v1 import InceptionResnetV1
+from mgc_lightning.lazy_names import attach
 
-__all__ = ["FaceNet", "InceptionResnetV1", "load_recogniser"]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

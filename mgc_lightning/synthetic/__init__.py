@@ -1,1 +1,5 @@
 """Procedural synthetic faces: latents, skin, light, backgrounds, occluders, camera noise."""
+
+from mgc_lightning.lazy_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,1 +1,5 @@
 """Triplets of real photographs: how they are formed, stored, read and disturbed."""
+
+from mgc_lightning.lazy_names import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

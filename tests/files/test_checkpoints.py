@@ -51,3 +51,23 @@ def test_evaluation_adopts_what_the_config_leaves_out() -> None:
     assert len(report) == 2
     assert "the checkpoint's is used" in report[1]
     assert "the config's is used" in report[0]
+
+
+@pytest.mark.parametrize(
+    "there",
+    ["mgc_lightning.losses.objective.MGCObjective", "mgc_lightning.losses.MGCObjective", "mgc_lightning.MGCObjective"],
+)
+def test_one_class_under_two_names_is_no_difference(there) -> None:
+    stored = {"objective": {"class_path": there}}
+    for here in ("mgc_lightning.MGCObjective", "mgc_lightning.losses.objective.MGCObjective"):
+        _, report = reconcile(stored, {"objective": {"class_path": here}}, {}, adopt=False)
+        assert not report
+
+
+def test_classes_of_one_name_differ_and_the_checkpoints_is_not_imported(tmp_path, monkeypatch) -> None:
+    (tmp_path / "theirs.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    current = {"objective": {"class_path": "mgc_lightning.MGCObjective"}}
+    for there in ("theirs.MGCObjective", "mgc_lightning.Other"):
+        _, report = reconcile({"objective": {"class_path": there}}, current, {}, adopt=False)
+        assert len(report) == 1

@@ -7,8 +7,7 @@ import torch
 from rasterizer_reference import ReferenceRasterizer, random_scene
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.rendering import rasterizers
-from mgc_lightning.rendering.rasterizers import BACKENDS, Rasterizer, available_rasterizers, get_rasterizer
+from mgc_lightning.rendering.rasterizers import BACKENDS, Rasterizer, available_rasterizers, choice, get_rasterizer
 
 NUMBA = get_rasterizer("numba")
 SQUARE = torch.tensor([[2.0, 3.0, 100.0], [7.0, 3.0, 100.0], [7.0, 9.0, 100.0], [2.0, 9.0, 100.0]])
@@ -189,7 +188,7 @@ class TestAgreement:
 
 class TestChoice:
     def test_auto_on_the_cpu_is_numba_and_logged_once(self, caplog):
-        rasterizers._auto.cache_clear()
+        choice._auto.cache_clear()
         with caplog.at_level(logging.INFO, logger="mgc_lightning"):
             first, second = get_rasterizer(), get_rasterizer("auto", "cpu")
         assert first is second

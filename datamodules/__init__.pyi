@@ -1,0 +1,9 @@
+from .aflw2000 import AFLW2000 as AFLW2000
+from .aflw2000 import AFLW2000DataModule as AFLW2000DataModule
+from .aflw2000 import AnnotatedPhotos as AnnotatedPhotos
+from .now import NoWDataModule as NoWDataModule
+from .realy import REALYDataModule as REALYDataModule
+from .samplers import GlobalBatchSampler as GlobalBatchSampler
+from .samplers import ResumableLoader as ResumableLoader
+from .synthetic import SyntheticTriplets as SyntheticTriplets
+from .triplets import TripletDataModule as TripletDataModule

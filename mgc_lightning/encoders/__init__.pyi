@@ -1,0 +1,9 @@
+from .encoder import Encoder as Encoder
+from .head import CoefficientHead as CoefficientHead
+from .normalisation import ImageNormalisation as ImageNormalisation
+from .official_resnet import OfficialResNet as OfficialResNet
+from .official_resnet import official_encoder as official_encoder
+from .registry import BACKBONES as BACKBONES
+from .registry import register_backbone as register_backbone
+from .resnet import ResNet as ResNet
+from .timm_backbone import TimmBackbone as TimmBackbone

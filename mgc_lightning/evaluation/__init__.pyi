@@ -1,0 +1,2 @@
+from . import now as now
+from . import realy as realy

@@ -1,0 +1,17 @@
+from .benchmark import BenchmarkFolder as BenchmarkFolder
+from .benchmark import run_benchmark as run_benchmark
+from .benchmark import score_folder as score_folder
+from .dataset import REALYDataset as REALYDataset
+from .error_map import draw_error_map as draw_error_map
+from .error_map import write_error_maps as write_error_maps
+from .photos import RealyPhotos as RealyPhotos
+from .predictions import PredictionFile as PredictionFile
+from .predictions import list_predictions as list_predictions
+from .predictions import read_prediction as read_prediction
+from .submission import validate_predictions as validate_predictions
+from .submission import write_predictions as write_predictions
+from .table import print_scores as print_scores
+from .table import scores_table as scores_table
+from .topology import load_topology as load_topology
+from .topology import topology_of as topology_of
+from .topology import write_topology as write_topology

@@ -1,0 +1,16 @@
+from .face_model import FaceModel as FaceModel
+from .importing import import_face_model as import_face_model
+from .importing import list_face_models as list_face_models
+from .loading import EMBEDDED as EMBEDDED
+from .loading import available_face_models as available_face_models
+from .loading import converted_folder as converted_folder
+from .loading import face_model_path as face_model_path
+from .loading import load_face_model as load_face_model
+from .loading import load_face_model_data as load_face_model_data
+from .model_data import FACE_MASK as FACE_MASK
+from .model_data import RENDER_REGION as RENDER_REGION
+from .model_data import FaceModelData as FaceModelData
+from .model_data import FaceModelInfo as FaceModelInfo
+from .model_data import SourceFile as SourceFile
+from .storage import read_face_model as read_face_model
+from .storage import save_face_model as save_face_model

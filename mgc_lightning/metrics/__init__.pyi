@@ -1,0 +1,16 @@
+from . import now as now
+from . import realy as realy
+from .gathered import GatheredMetric as GatheredMetric
+from .nme import NormalizedMeanError as NormalizedMeanError
+from .nme import normalized_mean_error as normalized_mean_error
+from .nme_by_yaw import NormalizedMeanErrorByYaw as NormalizedMeanErrorByYaw
+from .now.image import now_error as now_error
+from .now.metric import NoWError as NoWError
+from .pose import RotationError as RotationError
+from .realy.evaluate import realy_errors as realy_errors
+from .realy.metric import REALYError as REALYError
+from .reconstruction import ReconstructionScores as ReconstructionScores
+from .sample_mean import SampleMean as SampleMean
+from .shape import VertexDistance as VertexDistance
+from .shape import vertex_distance as vertex_distance
+from .shape import vertex_distances as vertex_distances

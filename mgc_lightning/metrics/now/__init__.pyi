@@ -1,0 +1,15 @@
+from .aggregate import CHALLENGES as CHALLENGES
+from .aggregate import PooledError as PooledError
+from .aggregate import cumulative_curve as cumulative_curve
+from .aggregate import pool as pool
+from .crop import CroppedScan as CroppedScan
+from .crop import crop_region as crop_region
+from .crop import crop_scan as crop_scan
+from .image import ImageError as ImageError
+from .image import now_error as now_error
+from .landmarks import INDEX_IN_68 as INDEX_IN_68
+from .landmarks import LANDMARK_NAMES as LANDMARK_NAMES
+from .landmarks import as_landmarks as as_landmarks
+from .metric import NoWError as NoWError
+from .scores import NoWScores as NoWScores
+from .scores import ScoredImage as ScoredImage

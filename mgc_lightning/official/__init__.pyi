@@ -1,0 +1,3 @@
+from .initialise import initialise_backbone as initialise_backbone
+from .tf_checkpoint import TensorFlowCheckpoint as TensorFlowCheckpoint
+from .weights import import_official as import_official

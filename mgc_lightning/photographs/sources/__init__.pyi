@@ -1,0 +1,11 @@
+from .find import KINDS as KINDS
+from .find import open_source as open_source
+from .folder import csv_source as csv_source
+from .folder import folder_source as folder_source
+from .known import celeba_source as celeba_source
+from .known import lp300w_source as lp300w_source
+from .known import multipie_source as multipie_source
+from .photo import Photo as Photo
+from .photo import PhotoSource as PhotoSource
+from .read import read_source_photo as read_source_photo
+from .videos import video_source as video_source

@@ -1,0 +1,14 @@
+from .contact_sheet import SheetRow as SheetRow
+from .contact_sheet import draw_contact_sheet as draw_contact_sheet
+from .drawing import color_bar as color_bar
+from .drawing import draw_landmarks as draw_landmarks
+from .drawing import error_colors as error_colors
+from .drawing import fit_into as fit_into
+from .drawing import label as label
+from .drawing import overlay as overlay
+from .drawing import save_png as save_png
+from .drawing import sheet as sheet
+from .drawing import to_picture as to_picture
+from .drawing import upscale as upscale
+from .figures import Figure as Figure
+from .figures import draw_face as draw_face
