@@ -58,8 +58,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _train(arguments: list[str]) -> int:
+    from mgc_lightning.own_code import add_working_folder
     from mgc_lightning.training.cli import run_training
 
+    add_working_folder()
     run_training(arguments)
     return 0
 

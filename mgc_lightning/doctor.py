@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.places import cache_folder, configs_folder
+from mgc_lightning.own_code import PLUGINS, hidden_packages
 
 # Checks import what they look at, so that the others still work where it is broken.
 
@@ -88,6 +89,7 @@ def check_program() -> Iterable[Check]:
     )
     yield Check(DISTRIBUTION, State.GOOD, importlib.metadata.version(DISTRIBUTION))
     yield _check_console_script()
+    yield from _check_plugins()
     configs = sorted(path.stem for path in configs_folder().glob("*.yaml"))
     yield Check(
         "shipped configs",
@@ -112,6 +114,18 @@ def _check_console_script() -> Check:
         f"{found} belongs to another package",
         "use `mgc`, which is the same program as our `lightning`",
     )
+
+
+def _check_plugins() -> Iterable[Check]:
+    """See whether a folder of the user's own has the name of one of our packages."""
+    found = {package.name: package for package in hidden_packages()}
+    for name in PLUGINS:
+        package = found.get(name)
+        if package is None:
+            yield Check(f"`{name}`", State.GOOD, str(Path(__file__).resolve().parents[1] / name))
+        else:
+            state = State.BROKEN if package.ours else State.ABSENT
+            yield Check(f"`{name}`", state, package.detail, package.remedy)
 
 
 def _check_cache() -> Check:

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mgc_lightning.encoders.head import CoefficientHead
+from mgc_lightning.errors import MGCError
 
 
 class Encoder(nn.Module):
@@ -18,6 +19,9 @@ class Encoder(nn.Module):
         spatial_channels: channels of the head's spatial map, 0 for a plain linear head on the global mean.
         spatial_size: places of the spatial map on each axis.
         head_std: deviation of the head's initial weights; None for Glorot's.
+
+    Raises:
+        MGCError: if the backbone does not say `num_features`.
 
     Example:
         >>> import torch
@@ -36,7 +40,13 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        num_features = int(backbone.num_features)  # type: ignore[arg-type]
+        try:
+            num_features = int(backbone.num_features)  # type: ignore[arg-type]
+        except (AttributeError, TypeError) as error:
+            raise MGCError(
+                f"The backbone {type(backbone).__name__} needs an attribute `num_features`: the channels of the "
+                "feature map (B, num_features, h, w) that it makes of images (B, 3, H, W)"
+            ) from error
         self.head = CoefficientHead(num_features, num_outputs, spatial_channels, spatial_size, head_std)
 
     @property

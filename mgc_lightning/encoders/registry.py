@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from torch import nn
@@ -12,43 +15,105 @@ from mgc_lightning.encoders.official_resnet import OfficialResNet
 from mgc_lightning.encoders.resnet import ResNet
 from mgc_lightning.encoders.timm_backbone import TimmBackbone
 from mgc_lightning.errors import MGCError
+from mgc_lightning.own_code import import_modules
 
 B = TypeVar("B", bound=type[nn.Module])
 
-BACKBONES: dict[str, type[nn.Module]] = {}
-"""Classes that a stored network may name. Nothing else is ever built from a file."""
+BACKBONES: dict[str, type[nn.Module]] = {cls.__name__: cls for cls in (ResNet, OfficialResNet, TimmBackbone)}
+"""Classes that a stored network may name. Of others, only those of modules that the user names are built."""
+OURS = "mgc_lightning."
 
 
 def register_backbone(cls: B) -> B:
-    """Let stored networks name this class; use it as a decorator.
+    """Let stored networks name this class, and write down the arguments of its objects; use it as a decorator.
 
-    A backbone maps images (B, 3, H, W) to a feature map (B, `num_features`, h, w) and keeps the arguments
-    that it was made with, JSON-able, in the attribute `config`.
+    A backbone maps images (B, 3, H, W) to a feature map (B, `num_features`, h, w). A class that keeps its arguments
+    in an attribute `config` of its own is left to do so.
+
+    Raises:
+        MGCError: if another class of that name is registered.
 
     Example:
         >>> @register_backbone
         ... class Tiny(nn.Sequential):
         ...     def __init__(self, width: int = 8):
         ...         super().__init__(nn.Conv2d(3, width, 3, stride=8))
-        ...         self.num_features, self.config = width, {"width": width}
-        >>> describe_backbone(Tiny(4))
-        {'class': 'Tiny', 'init_args': {'width': 4}}
+        ...         self.num_features = width
+        >>> describe_backbone(Tiny(4))["init_args"]
+        {'width': 4}
         >>> del BACKBONES["Tiny"]
     """
+    known = BACKBONES.get(cls.__name__)
+    if known is not None and class_path(known) != class_path(cls):
+        raise MGCError(
+            f"The backbone `{class_path(cls)}` cannot be registered: `{class_path(known)}` has the same name. Rename it"
+        )
     BACKBONES[cls.__name__] = cls
+    _record_arguments(cls)
     return cls
 
 
-for _known in (ResNet, OfficialResNet, TimmBackbone):
-    register_backbone(_known)
+def _record_arguments(cls: type[nn.Module]) -> None:
+    original = cls.__init__
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def init(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        if type(self) is cls:
+            bound = signature.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            _, *names = signature.parameters
+            record_init_args(self, _keywords(signature, {name: bound.arguments[name] for name in names}))
+
+    cls.__init__ = init  # type: ignore[method-assign]
+
+
+def _keywords(signature: inspect.Signature, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Give arguments as keywords; None where some cannot be passed so."""
+    keywords: dict[str, Any] = {}
+    for name, value in arguments.items():
+        kind = signature.parameters[name].kind
+        if kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY):
+            if value:
+                return None
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            keywords |= value
+        else:
+            keywords[name] = value
+    return keywords
+
+
+def record_init_args(backbone: nn.Module, init_args: Mapping[str, Any] | None) -> None:
+    """Write down with what arguments a backbone was made, for `describe_backbone`."""
+    object.__setattr__(backbone, "_mgc_init_args", None if init_args is None else dict(init_args))
+
+
+def init_args_of(backbone: nn.Module) -> dict[str, Any] | None:
+    """Give the arguments that a backbone was made with: its `config`, else what was recorded; None if unknown."""
+    for found in (getattr(backbone, "config", None), getattr(backbone, "_mgc_init_args", None)):
+        if isinstance(found, Mapping):
+            return dict(found)
+    return None
+
+
+def class_path(cls: type) -> str:
+    """Give the name by which a class is imported, `module.Class`."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def is_ours(cls: type) -> bool:
+    """Tell whether a class is of this package."""
+    return cls.__module__.startswith(OURS)
 
 
 def describe_backbone(backbone: nn.Module) -> dict[str, Any]:
-    """Write down the class and the arguments of a backbone."""
-    init_args = getattr(backbone, "config", None)
+    """Write down the class of a backbone, and its arguments where they are known and plain."""
+    init_args = init_args_of(backbone)
     return {
         "class": type(backbone).__name__,
-        "init_args": dict(init_args) if isinstance(init_args, Mapping) else None,
+        "class_path": class_path(type(backbone)),
+        "init_args": None if init_args is None or not_plain(init_args) else init_args,
     }
 
 
@@ -63,28 +128,98 @@ def describe_encoder(encoder: Encoder) -> dict[str, Any]:
     }
 
 
-def build_encoder(description: Mapping[str, Any]) -> Encoder:
+def same_encoder(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Tell whether two descriptions are of one architecture, as far as both say.
+
+    Earlier descriptions have no class path; modules move; arguments may be unknown.
+    """
+    backbones = [description["backbone"] for description in (first, second)]
+    sizes = [{key: description[key] for key in description if key != "backbone"} for description in (first, second)]
+    known = [backbone["init_args"] for backbone in backbones if backbone["init_args"] is not None]
+    names = {backbone["class"] for backbone in backbones}
+    ours = {backbone["class_path"].startswith(OURS) for backbone in backbones if backbone.get("class_path")}
+    return sizes[0] == sizes[1] and len(names) == 1 and len(ours) < 2 and all(args == known[0] for args in known)
+
+
+def build_encoder(description: Mapping[str, Any], imports: Sequence[str] = ()) -> Encoder:
     """Build the encoder that `describe_encoder` wrote down, with fresh weights.
 
+    Args:
+        description: of a file that anybody may have written: it names a class, and imports nothing.
+        imports: modules that the user names: they are imported, and what they define may be built.
+
     Raises:
-        MGCError: if the backbone is not registered, or its arguments are not known or not accepted.
+        MGCError: if the backbone is neither registered nor of a named module, or its arguments are not known or not
+            accepted.
     """
-    name = description["backbone"]["class"]
-    init_args = description["backbone"]["init_args"]
-    if name not in BACKBONES:
-        raise MGCError(
-            f"The stored network has the backbone `{name}`, which is not registered; known are "
-            f"{sorted(BACKBONES)}. Import the module that defines it and decorate it with "
-            "`mgc_lightning.encoders.registry.register_backbone`."
-        )
+    stored = description["backbone"]
+    name, init_args = stored.get("class_path") or stored["class"], stored["init_args"]
+    cls = _find_class(stored, imports)
     if init_args is None:
-        raise MGCError(
-            f"The stored network does not say how its backbone `{name}` was made: give the class an "
-            "attribute `config` that holds its arguments, before it is stored."
-        )
+        raise MGCError(f"The stored network does not say how its backbone `{name}` was made. {HOW_TO_TELL}")
+    sizes = {key: description[key] for key in ("num_outputs", "spatial_channels", "spatial_size")}
     try:
-        backbone = BACKBONES[name](**init_args)
-        sizes = {key: description[key] for key in ("num_outputs", "spatial_channels", "spatial_size")}
-        return Encoder(backbone, **sizes)
-    except (TypeError, ValueError) as error:
-        raise MGCError(f"The stored network's `{name}` cannot be built from {init_args}: {error}") from error
+        return Encoder(cls(**init_args), **sizes)
+    except MGCError:
+        raise
+    except Exception as error:  # a backbone of the user's own may raise anything
+        raise MGCError(
+            f"The stored network's `{name}` cannot be built from {init_args}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _find_class(stored: Mapping[str, Any], imports: Sequence[str]) -> type[nn.Module]:
+    name, path = str(stored["class"]), stored.get("class_path")
+    named = import_modules(imports)
+    registered = BACKBONES.get(name)
+    if registered is not None:
+        ours = is_ours(registered) and str(path).startswith(OURS)
+        if path in (None, class_path(registered)) or ours:
+            return registered
+    for module in named:
+        found = _defined_in(module.__name__, name, path)
+        if found is not None:
+            return found
+    where = "" if path is None else path.removesuffix(f".{name}")
+    where = where if where and "<" not in where and where != "__main__" else "MODULE"
+    raise MGCError(
+        f"The stored network has the backbone `{path or name}`, which is not registered; known are "
+        f"{sorted(BACKBONES)}. If you trust it, name the module that defines it: `--import {where}` on the command "
+        f"line, `imports=[{where!r}]` in Python"
+    )
+
+
+def _defined_in(module: str, name: str, path: str | None) -> type[nn.Module] | None:
+    """Find a class that a named module, or a module of that package which it has imported, defines itself."""
+    path = path or f"{module}.{name}"
+    if not path.startswith(f"{module}."):
+        return None
+    parts = path.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        found: Any = sys.modules.get(".".join(parts[:length]))
+        if found is None:
+            continue
+        for part in parts[length:]:
+            found = getattr(found, part, None)
+        is_class = isinstance(found, type) and issubclass(found, nn.Module)
+        return found if is_class and class_path(found) == path else None
+    return None
+
+
+HOW_TO_TELL = (
+    "Decorate its class with `mgc_lightning.encoders.register_backbone`, give its objects an attribute `config` with "
+    "their arguments, or let a YAML build it (`backbone: {class_path: ..., init_args: ...}`), before it is stored."
+)
+
+
+def not_plain(arguments: Mapping[str, Any]) -> list[str]:
+    """Name the arguments that do not travel through JSON, or stand for an object that a config would build."""
+    return [name for name, value in arguments.items() if not _is_plain(value)]
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "class_path" not in value and all(isinstance(key, str) and _is_plain(v) for key, v in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)

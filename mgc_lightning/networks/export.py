@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mgc_lightning.encoders.rebuild import rebuilding_trouble
+from mgc_lightning.encoders.registry import class_path, is_ours
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
@@ -159,19 +161,26 @@ def _notes(module: FaceNetwork, formats: Sequence[str]) -> list[str]:
         notes.append(
             f"ONNX and torch.export files hold the geometry of face model `{model.name}` (licence: {model.licence})."
         )
-    if module.config["encoder"]["backbone"]["init_args"] is None:
+    backbone = module.encoder.backbone
+    trouble = rebuilding_trouble(backbone) if "safetensors" in formats else None
+    if trouble is not None:
         notes.append(
-            f"The backbone `{type(module.encoder.backbone).__name__}` has no attribute `config`: the "
-            "safetensors file cannot be loaded without its Python object."
+            f"The safetensors file has the weights, but no program can build its backbone "
+            f"`{class_path(type(backbone))}` again. {trouble}"
+        )
+    elif not is_ours(type(backbone)):
+        notes.append(
+            f"To load the safetensors file, name the module of its backbone: --import {type(backbone).__module__}"
         )
     return notes
 
 
 def _write_safetensors(module: FaceNetwork, path: Path) -> Runner:
     save_network(module, path)
-    if module.config["encoder"]["backbone"]["init_args"] is None:
+    backbone = module.encoder.backbone
+    if rebuilding_trouble(backbone) is not None:
         return module
-    return load_network(path, module.face_model)
+    return load_network(path, module.face_model, imports=() if is_ours(type(backbone)) else [type(backbone).__module__])
 
 
 def _dynamic_shapes() -> dict[str, dict[int, torch.export.Dim]]:

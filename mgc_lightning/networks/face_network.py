@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from mgc_lightning.coefficients import LIGHT_AMBIENT, FaceCoefficients
 from mgc_lightning.encoders.encoder import Encoder
-from mgc_lightning.encoders.registry import build_encoder, describe_encoder
+from mgc_lightning.encoders.registry import build_encoder, describe_encoder, same_encoder
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics, project
@@ -158,6 +159,7 @@ class FaceNetwork(nn.Module):
         config: Mapping[str, Any],
         face_model: FaceModel | str | os.PathLike[str] | None = None,
         level: int | None = None,
+        imports: Sequence[str] = (),
     ) -> Self:
         """Build the network that `config` describes, with fresh weights.
 
@@ -165,6 +167,7 @@ class FaceNetwork(nn.Module):
             config: what `FaceNetwork.config` gave.
             face_model: the face model to use, its name or its path; the one that is named there if not given.
             level: level of detail of the mesh; the stored one if not given.
+            imports: modules that define a backbone which is not of this package; nothing else is imported.
 
         Raises:
             MGCError: if the description is incomplete, its backbone unknown, or the face model another one.
@@ -176,7 +179,7 @@ class FaceNetwork(nn.Module):
                     f"{CONFIG_VERSION}: update mgc-lightning"
                 )
             return cls(
-                build_encoder(config["encoder"]),
+                build_encoder(config["encoder"], imports),
                 choose_face_model(config["face_model"], face_model, level),
                 image_size=config["image_size"],
                 focal=config["focal"],
@@ -197,10 +200,10 @@ class FaceNetwork(nn.Module):
             raise MGCError("The checkpoint holds no description of a network: MGCModule did not write it")
         try:
             check_face_model(config["face_model"], self.face_model)
-            for part in ("encoder", "output_scaling"):
+            for part, same in (("encoder", same_encoder), ("output_scaling", operator.eq)):
                 # Through JSON, since a stored tuple may come back as a list.
                 theirs, ours = (json.loads(json.dumps(c[part])) for c in (config, self.config))
-                if theirs != ours:
+                if not same(theirs, ours):
                     raise MGCError(
                         f"The checkpoint's {part} is {theirs}, this network's is {ours}: "
                         "give the configuration that it was trained with"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import safetensors.torch
@@ -36,8 +37,9 @@ def load_network(
     path: str | os.PathLike[str],
     face_model: FaceModel | str | os.PathLike[str] | None = None,
     level: int | None = None,
+    imports: Sequence[str] = (),
 ) -> FaceNetwork:
-    """Read a network, in evaluation mode on the CPU; nothing that the file holds is executed.
+    """Read a network, in evaluation mode on the CPU; nothing that the file holds or names is executed or imported.
 
     Args:
         path: a checkpoint of `lightning fit` (.ckpt), a .safetensors export, the folder of an export, or the
@@ -45,22 +47,36 @@ def load_network(
         face_model: a face model, its name or its path, used instead of the one that the file names; its
             geometry must be the same.
         level: level of detail of the mesh; that of the training if not given.
+        imports: modules that define a backbone of your own, such as `my_nets`.
 
     Raises:
-        MGCError: if there is no such file, it is none of these, its weights do not fit, or its face model is not
-            to be found or another one.
+        MGCError: if there is no such file, it is none of these, its weights do not fit, its backbone is not of this
+            package or a named module, or its face model is not to be found or another one.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning.encoders import Encoder, ResNet
+        >>> from mgc_lightning.face_models import load_face_model
+        >>> face_model = load_face_model()
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=4), face_model.layout.total), face_model, image_size=32)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     load_network(save_network(network, f"{folder}/network.safetensors")).image_size
+        32
     """
-    return build_network(read_network(path, programs=False), face_model, level)
+    return build_network(read_network(path, programs=False), face_model, level, imports)
 
 
 def build_network(
-    stored: StoredNetwork, face_model: FaceModel | str | os.PathLike[str] | None = None, level: int | None = None
+    stored: StoredNetwork,
+    face_model: FaceModel | str | os.PathLike[str] | None = None,
+    level: int | None = None,
+    imports: Sequence[str] = (),
 ) -> FaceNetwork:
     """Build the network of which a file holds the weights, in evaluation mode on the CPU; as `load_network`."""
     if stored.weights is None:
         raise MGCError(f"{stored.file}: expected weights, got a program")
     try:
-        network = FaceNetwork.from_config(stored.config, face_model, level)
+        network = FaceNetwork.from_config(stored.config, face_model, level, imports)
     except MGCError as error:
         raise MGCError(f"{stored.file}: {error}") from error
     load_weights(network, stored.weights, stored.file)

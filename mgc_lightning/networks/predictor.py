@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,6 +54,7 @@ def load_predictor(
     face_model: FaceModel | str | os.PathLike[str] | None = None,
     level: int | None = None,
     device: torch.device | str = "cpu",
+    imports: Sequence[str] = (),
 ) -> Predictor:
     """Load a checkpoint or an export, whatever its form.
 
@@ -63,6 +65,7 @@ def load_predictor(
         face_model: used instead of the one that the file names; its geometry must be the same.
         level: level of detail of the mesh; that of the training if not given.
         device: where torch networks and the face model are put.
+        imports: modules that define a backbone of your own, where the file has weights and not a program.
 
     Raises:
         MGCError: if there is no such file, it is none of these, or its face model is not to be found.
@@ -70,7 +73,7 @@ def load_predictor(
     device = usable_device(device)
     stored = read_network(path, device)
     if stored.program is None:
-        return Predictor.from_network(build_network(stored, face_model, level).to(device))
+        return Predictor.from_network(build_network(stored, face_model, level, imports).to(device))
     config = stored.config
     try:
         model = choose_face_model(config["face_model"], face_model, level).to(device)

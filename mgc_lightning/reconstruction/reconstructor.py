@@ -112,6 +112,7 @@ class FaceReconstructor:
         level: int | None = None,
         detector: FaceDetector | None = None,
         device: torch.device | str = "cpu",
+        imports: Sequence[str] = (),
     ) -> FaceReconstructor:
         """Load from a .ckpt, .safetensors, .onnx or .pt2 file, or the folder of an export.
 
@@ -121,12 +122,13 @@ class FaceReconstructor:
             level: level of detail of the mesh; that of the training if not given.
             detector: finds landmarks where neither landmarks nor a box are given.
             device: where it runs.
+            imports: modules that define a backbone of your own, for a .ckpt or .safetensors.
 
         Raises:
             MGCError: if the file cannot be used, or its face model is not to be found.
         """
         place = usable_device(device)
-        return cls(load_predictor(path, face_model, level, place), detector, place)
+        return cls(load_predictor(path, face_model, level, place, imports), detector, place)
 
     @property
     def face_model(self) -> FaceModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import logging
 import os
 import re
@@ -16,12 +17,15 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from omegaconf.errors import OmegaConfBaseException
 
+from mgc_lightning.encoders.registry import record_init_args
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checkpoints import read_checkpoint, reconcile
 from mgc_lightning.files.places import configs_folder
+from mgc_lightning.own_code import explain_missing, import_modules
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
 from mgc_lightning.training.run_folder import run_folder
+from mgc_lightning.training.trust import trusted
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +51,7 @@ class ConfigParser(LightningArgumentParser):
             hint = f"Did you mean `{near}` instead of `{key}`?"
             if near and hint not in hints:
                 hints.append(hint)
+        hints += [why] if (why := explain_missing(message)) else []
         raise MGCError("\n".join([message.strip(), *hints])) from ex
 
     def _nearest(self, key: str) -> str | None:
@@ -91,10 +96,21 @@ class SaveRunConfig(SaveConfigCallback):
 
 
 class MGCCLI(LightningCLI):
-    """LightningCLI whose checkpoints never override the config silently."""
+    """LightningCLI whose checkpoints never override the config silently, and name no class that the user did not."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add `--import`."""
+        parser.add_argument(
+            "--import",
+            type=list[str],
+            default=[],
+            help="module of yours that a checkpoint may name, such as my_nets; may be given several times",
+        )
 
     def _parse_ckpt_path(self) -> None:
         subcommand = self.config.subcommand
+        imports = self.config[subcommand].get("import")
+        import_modules(imports)
         path = self.config[subcommand].get("ckpt_path")
         if not path or path in ("best", "last", "hpc", "registry"):
             return
@@ -102,7 +118,11 @@ class MGCCLI(LightningCLI):
         parser = self._parser(subcommand)
         current = _plain(parser, self.config[subcommand])["model"]
         defaults = _plain(parser, parser.get_defaults(skip_validation=True)).get("model", {})
-        model, report = reconcile(stored, current, defaults, adopt=subcommand != "fit")
+        report: list[str] = []
+        if subcommand != "fit":
+            stored, report = trusted(stored, current, defaults, imports)
+        model, differences = reconcile(stored, current, defaults, adopt=subcommand != "fit")
+        report += differences
         for line in report:
             logger.warning("%s: %s", path, line)
         if model != current:
@@ -112,6 +132,9 @@ class MGCCLI(LightningCLI):
         """Keep the resolved hyperparameters in the module, which puts them into its checkpoints."""
         parser = self._parser(self.subcommand)
         self.model.hyperparameters = _plain(parser, self.config[self.subcommand])["model"]
+        backbone = self.model.hyperparameters.get("backbone")
+        if backbone is not None:
+            record_init_args(self.model.network.encoder.backbone, backbone.get("init_args") or {})
 
 
 def _plain(parser: Any, config: Any) -> dict[str, Any]:
@@ -138,6 +161,28 @@ def find_config(name: str) -> Path:
     near = difflib.get_close_matches(str(inside.with_suffix("")), shipped, n=1)
     hint = f" Did you mean `{near[0]}`?" if near else ""
     raise MGCError(f"No config `{name}`: expected a path, or one of {', '.join(shipped)}.{hint}")
+
+
+def gather_imports(arguments: list[str]) -> list[str]:
+    """Make one list of all `--import MODULE`.
+
+    Example:
+        >>> gather_imports(["test", "--import", "my_nets", "--import=my_losses", "--print_config"])
+        ['test', '--print_config', '--import=["my_nets", "my_losses"]']
+    """
+    modules: list[str] = []
+    others: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        flag, equals, value = argument.partition("=")
+        if flag != "--import":
+            others.append(argument)
+            continue
+        value = value if equals else next(left, "")
+        if value.startswith("["):
+            return arguments
+        modules.append(value)
+    return [*others, f"--import={json.dumps(modules)}"] if modules else others
 
 
 def resolve_configs(arguments: list[str]) -> list[str]:
@@ -191,5 +236,5 @@ def _run(arguments: list[str]) -> MGCCLI:
         seed_everything_default=0,
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,
-        args=resolve_configs(arguments),
+        args=gather_imports(resolve_configs(arguments)),
     )

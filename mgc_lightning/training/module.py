@@ -13,6 +13,8 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from mgc_lightning.encoders import Encoder, ResNet
+from mgc_lightning.encoders.rebuild import rebuilding_trouble
+from mgc_lightning.encoders.registry import class_path, is_ours
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.losses.objective import MGCObjective, ObjectiveReport
 from mgc_lightning.metrics.reconstruction import ReconstructionScores
@@ -27,6 +29,22 @@ from mgc_lightning.training.random_state import capture_random_state, restore_ra
 logger = logging.getLogger(__name__)
 
 HYPERPARAMETERS_KEY = "mgc_hyperparameters"
+
+
+def tell_about_backbone(backbone: nn.Module) -> None:
+    """Say how a network with a backbone of the user's own will be loaded, or why it will not."""
+    name, trouble = class_path(type(backbone)), rebuilding_trouble(backbone)
+    if trouble is None:
+        module = type(backbone).__module__
+        logger.info("The backbone `%s` is yours: name its module to load the network, `--import %s`.", name, module)
+        return
+    logger.warning(
+        "No program can build the backbone `%s` again from a checkpoint. %s\nUntil then: training, resuming with the "
+        "same config, and the exports to ONNX and torch.export work; loading the .ckpt or the .safetensors (`mgc "
+        "export`, `mgc reconstruct --checkpoint`, `load_network`) does not.",
+        name,
+        trouble,
+    )
 
 
 class MGCModule(L.LightningModule):
@@ -83,6 +101,12 @@ class MGCModule(L.LightningModule):
         self.last_scores: dict[str, float] = {}
         self.hyperparameters: dict[str, Any] = {}
         self._random_state: list[dict[str, Any]] | None = None
+
+    def on_fit_start(self) -> None:
+        """Say now, and not after hours, what the end of the training will not be able to do."""
+        backbone = self.network.encoder.backbone
+        if self.trainer.is_global_zero and not is_ours(type(backbone)):
+            tell_about_backbone(backbone)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Reconstruct images (B, 3, H, W): coefficients (B, C), verts (B, N, 3) mm, landmarks (B, 68, 2) px."""

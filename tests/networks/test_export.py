@@ -90,7 +90,8 @@ def test_unloadable_backbone_is_said(tmp_path):
     network = make()
     del network.encoder.backbone.config
     report = export_network(network, tmp_path, ["safetensors"])
-    assert "no attribute `config`" in str(report)
+    assert "no program can build its backbone `mgc_lightning.encoders.resnet.ResNet` again" in str(report)
+    assert "attribute `config`" in str(report)
 
 
 def test_an_export_that_differs_is_an_error_and_not_written(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mgc_lightning.encoders import Encoder, OfficialResNet, ResNet
-from mgc_lightning.encoders.registry import BACKBONES, register_backbone
+from mgc_lightning.encoders.registry import BACKBONES, record_init_args, register_backbone
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
@@ -130,6 +130,7 @@ def test_registered_backbone_of_a_user(face_model):
     try:
         network = FaceNetwork(Encoder(Mine(4), face_model.layout.total), face_model, 32)
         assert FaceNetwork.from_config(network.config, face_model).encoder.backbone.num_features == 4
+        record_init_args(network.encoder.backbone, None)
         del network.encoder.backbone.config
         with pytest.raises(MGCError, match="attribute `config`"):
             FaceNetwork.from_config(network.config, face_model)
