@@ -1,66 +1,194 @@
-"""What the README says is so."""
+"""What README and docs/ say is so: their examples run from an installed wheel, and `mypy --strict` is content."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
+from pages import PAGES, ROOT, Block, blocks, commands
+from PIL import Image
 
-from mgc_lightning.cli import COMMANDS, TRAINING
+from mgc_lightning import load_face_model, make_triplets
 from mgc_lightning.files.places import configs_folder
 
-README = Path(__file__).parents[1] / "README.md"
+RUNNER = ROOT / "tests" / "helpers" / "page_runner.py"
+LIGHTNING = ("fit", "validate", "test", "predict")
+CONFIG_KEYS = {"seed_everything", "model", "data", "trainer", "ckpt_path"}
+# What an example trains on is too much for a test; nothing else of it is changed.
+SHORTER = [(r"max_steps=\d+", "max_steps=2"), (r"SyntheticTriplets\((?!.*val_size)", "SyntheticTriplets(val_size=2, ")]
+
+python_pages = pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name
+)
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+# One worker: the wheel and the files are made once.
+pytestmark = pytest.mark.xdist_group("pages")
 
 
-@pytest.fixture(scope="module")
-def text() -> str:
-    return README.read_text()
-
-
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
-
-
-def test_the_python_example_runs(text, tmp_path) -> None:
-    example = next(block for block in blocks(text, "python") if "trainer.fit" in block)
-    assert len(example.splitlines()) <= 30
-    short = example.replace("max_steps=200", "max_steps=2").replace(
-        "image_size=96, batch_size=4", "image_size=96, batch_size=1, val_size=2"
+def run(command: list[object], folder: Path, python: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "WANDB_MODE": "offline"}
+    program = [python] if python else []
+    # -P: as for a console program, the folder of the script is not on the path.
+    return subprocess.run(
+        [*map(str, [*program, *command])], cwd=folder, env=environment, capture_output=True, text=True, timeout=550
     )
-    assert short != example
-    (tmp_path / "example.py").write_text(short + "\nassert landmarks.shape == (1, 68, 2)\n")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "example.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=400
-    )
-    assert done.returncode == 0, done.stderr
-    assert "mean face" in done.stdout
 
 
-def test_every_command_exists(text) -> None:
-    for line in "\n".join(blocks(text, "bash")).splitlines():
-        words = [word for word in line.split("#")[0].split() if word]
-        for program in ("mgc", "lightning"):
-            if program not in words:
-                continue
-            node = {**COMMANDS, **TRAINING}
-            for word in words[words.index(program) + 1 :]:
-                if not isinstance(node, dict):
-                    break
-                assert word in node, line
-                node = node[word]
+def checked(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
 
 
-def test_every_file_that_is_named_exists(text) -> None:
-    root = README.parent
-    for name in re.findall(r"`((?:configs|benchmarks|mgc_lightning)/[\w/.]+)`", text):
-        place = configs_folder() / name.removeprefix("configs/") if name.startswith("configs/") else root / name
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give an interpreter that has the wheel, and the dependencies of this one."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    # Without isolation: hatchling is among the packages of `dev`, and no test reaches the network.
+    checked(run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT], folder))
+    checked(run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], folder))
+    python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(checked(run(["-c", where], folder, python)).strip())
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    checked(run([*pip, "--python", python, "install", "--no-deps", "--no-index", *folder.glob("*.whl")], folder))
+    for package in ("mgc_lightning", "datamodules", "callbacks"):
+        found = checked(run(["-c", f"import {package}; print({package}.__file__)"], folder, python))
+        assert Path(found.strip()).is_relative_to(site)
+    return python
+
+
+@pytest.fixture(scope="session")
+def files(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with what the examples read: a training's run, photographs, lists of points."""
+    folder = tmp_path_factory.mktemp("files")
+    small = ["--trainer.max_steps=2", "--trainer.val_check_interval=2", "--data.init_args.val_size=2"]
+    checked(run([python.with_name("lightning"), "fit", "--config", "quickstart", *small], folder))
+    (made,) = (folder / "runs" / "quickstart").glob("*/checkpoints")
+    made.parent.rename(made.parents[1] / "ID")
+    checkpoints = folder / "runs" / "quickstart" / "ID" / "checkpoints"
+    (checkpoints / "step=2.ckpt").rename(checkpoints / "step=2800.ckpt")
+    batch = make_triplets(load_face_model(), 1, image_size=224)
+    np.save(folder / "landmarks.npy", batch.landmarks[0, 0].numpy())
+    np.savetxt(folder / "points.txt", batch.landmarks[0, 0].numpy())
+    (folder / "anna").mkdir()
+    for view, name in enumerate(["photo.jpg", "anna/1.jpg", "anna/2.jpg"]):
+        pixels = (batch.images[0, view].permute(1, 2, 0) * 255).byte().numpy()
+        Image.fromarray(pixels).save(folder / name)
+    shutil.copy(folder / "photo.jpg", folder / "party.jpg")
+    return folder
+
+
+@pytest.fixture
+def folder(page: Path, tmp_path: Path) -> Path:
+    """Give a folder with the examples of a page, modules and configs by the names that it gives them."""
+    for block in [*blocks(page, "python"), *blocks(page, "yaml")]:
+        (tmp_path / block.file).write_text(block.code)
+    return tmp_path
+
+
+@python_pages
+def test_python_examples_are_typed(page: Path, folder: Path, python: Path) -> None:
+    names = [block.file for block in blocks(page, "python")]
+    options = ["--strict", "--python-executable", python, "--cache-dir", ROOT / ".mypy_cache" / "pages"]
+    checked(run(["-m", "mypy", "--config-file", os.devnull, *options, *names], folder, Path(sys.executable)))
+
+
+@pytest.mark.parametrize(
+    "block", [block for page in PAGES for block in blocks(page, "python")], ids=lambda block: block.place
+)
+def test_python_examples_run(block: Block, folder: Path, files: Path, python: Path) -> None:
+    shutil.copytree(files, folder, dirs_exist_ok=True)
+    short = block.code
+    for pattern, replacement in SHORTER:
+        short = re.sub(pattern, replacement, short)
+    (folder / block.file).write_text(short)
+    output = checked(run(["-P", RUNNER, block.file], folder, python))
+    if "SummaryTable" in block.code:
+        assert "mean face" in output
+    for written in re.findall(r'write_\w+\("([^"]+)"', block.code):
+        assert (folder / written).is_file()
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest) -> Path:
+    return request.getfixturevalue("block").page
+
+
+@every_page
+def test_commands_and_configs_are_accepted(page: Path, folder: Path, python: Path) -> None:
+    calls: list[tuple[str, list[str], list[str]]] = []
+    for block in blocks(page, "yaml"):
+        given = yaml.safe_load(block.code)
+        if not given.keys() <= CONFIG_KEYS:
+            continue
+        base = [] if {"model", "data", "trainer"} <= given.keys() else ["--config", "quickstart"]
+        calls.append((block.place, ["fit", *base, "--config", block.file, "--print_config"], []))
+    for words in commands(page):
+        if words[0] not in ("mgc", "lightning") or "..." in words:
+            continue
+        arguments = words[1:]
+        if arguments[0] in LIGHTNING and len(arguments) > 1:
+            for name in arguments:
+                if re.fullmatch(r"\w+\.yaml", name) and not (folder / name).exists():
+                    (folder / name).write_text("{}\n")
+            calls.append((" ".join(words), [*arguments, "--print_config"], []))
+        else:
+            command = command_words(arguments)
+            flags = [word.split("=")[0] for word in arguments if word.startswith("--")]
+            calls.append((" ".join(words), [*command, "--help"], flags))
+    (folder / "calls.json").write_text(json.dumps([arguments for _, arguments, _ in calls]))
+    outcomes = json.loads(checked(run(["-P", RUNNER, "calls.json"], folder, python)).splitlines()[-1])
+    for (place, _, flags), outcome in zip(calls, outcomes, strict=True):
+        assert outcome["code"] == 0, f"{place}: {outcome['err']}"
+        for flag in flags:
+            assert re.search(rf"{flag}\b", outcome["out"]), f"{place}: no {flag}"
+
+
+def command_words(arguments: list[str]) -> list[str]:
+    """Give the words of a command before its own arguments."""
+    from mgc_lightning.cli import COMMANDS, TRAINING
+
+    node, words = {**COMMANDS, **TRAINING}, []
+    for word in arguments:
+        if not isinstance(node, dict):
+            break
+        assert word in node, f"no command {' '.join(arguments)}"
+        node = node[word]
+        words.append(word)
+    return words
+
+
+@every_page
+def test_scripts_extras_and_files_exist(page: Path) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for words in commands(page):
+        if words[0] == "python" and words[1].endswith(".py"):
+            script = (ROOT / words[1]).read_text()
+            for flag in (word.split("=")[0] for word in words[2:] if word.startswith("--")):
+                assert f'"{flag}"' in script, " ".join(words)
+        if words[:2] == ["conda", "env"]:
+            assert (ROOT / words[words.index("-f") + 1]).is_file()
+    text = page.read_text()
+    for extra in re.findall(r"pip install [^`\n]*\[([\w-]+)\]", text):
+        assert extra in extras
+    for name in re.findall(r"`((?:configs|benchmarks|mgc_lightning|tools)/[\w/.]+)`", text):
+        place = configs_folder() / name.removeprefix("configs/") if name.startswith("configs/") else ROOT / name
         assert place.exists(), name
-    for name in re.findall(r"\]\((?!http)([^)#]+)\)", text):
-        assert (root / name).exists(), name
-
-
-def test_no_placeholder_is_left(text) -> None:
+    for name in re.findall(r"\]\((?!http|mailto)([^)#]+)\)", text):
+        assert (page.parent / name).exists(), name
     assert "@@" not in text
+
+
+def test_the_example_of_a_training_is_short() -> None:
+    lengths = [len(block.code.splitlines()) for page in PAGES for block in blocks(page, "python")]
+    assert max(lengths) <= 40

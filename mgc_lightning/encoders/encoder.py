@@ -25,7 +25,7 @@ class Encoder(nn.Module):
 
     Example:
         >>> import torch
-        >>> from mgc_lightning.encoders import ResNet
+        >>> from mgc_lightning import ResNet
         >>> Encoder(ResNet(18, width=8), num_outputs=205)(torch.rand(2, 3, 64, 64)).shape
         torch.Size([2, 205])
     """

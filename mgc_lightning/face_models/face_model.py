@@ -46,7 +46,7 @@ class FaceModel(nn.Module):
         MGCError: if the model does not have the level.
 
     Example:
-        >>> from mgc_lightning.face_models import load_face_model
+        >>> from mgc_lightning import load_face_model
         >>> model = load_face_model("makehuman", level=0)
         >>> mesh = model(model.mean_coefficients(batch_size=2))
         >>> mesh.verts.shape

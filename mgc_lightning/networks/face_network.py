@@ -46,8 +46,7 @@ class FaceNetwork(nn.Module):
         MGCError: if the encoder's output does not fit the face model.
 
     Example:
-        >>> from mgc_lightning.encoders import Encoder, ResNet
-        >>> from mgc_lightning.face_models import load_face_model
+        >>> from mgc_lightning import Encoder, ResNet, load_face_model
         >>> face_model = load_face_model("makehuman")
         >>> encoder = Encoder(ResNet(18, width=8), face_model.layout.total)
         >>> network = FaceNetwork(encoder, face_model, image_size=96)

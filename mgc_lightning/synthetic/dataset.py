@@ -80,7 +80,7 @@ def make_triplets(
         device: where the pictures are rendered.
 
     Example:
-        >>> from mgc_lightning.face_models import load_face_model
+        >>> from mgc_lightning import load_face_model
         >>> make_triplets(load_face_model(), 2, image_size=32).images.shape
         torch.Size([2, 3, 3, 32, 32])
     """

@@ -83,7 +83,7 @@ class SkinSampler(nn.Module):
         MGCError: if the face model has no skin fields.
 
     Example:
-        >>> from mgc_lightning.face_models import load_face_model
+        >>> from mgc_lightning import load_face_model
         >>> sampler = SkinSampler(load_face_model("makehuman", level=0))
         >>> latents = sampler.sample_latents(torch.Generator().manual_seed(0), 2)
         >>> sampler.albedo(latents).shape

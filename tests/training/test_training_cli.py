@@ -1,8 +1,12 @@
 """The console program: configs by name, unknown keys, errors of one line."""
 
+import pydoc
+
 import pytest
+import yaml
 
 from mgc_lightning import cli
+from mgc_lightning.encoders import ResNet
 from mgc_lightning.errors import MGCError
 from mgc_lightning.training.cli import find_config, prepare_wandb, resolve_configs
 
@@ -50,6 +54,16 @@ def test_an_unknown_key_in_a_file_names_the_nearest_valid_one(tmp_path, capsys) 
     with pytest.raises(SystemExit):
         cli.main(["fit", "--config", str(config)])
     assert "model.spatial_channels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["mgc_lightning.ResNet", "mgc_lightning.encoders.resnet.ResNet"])
+def test_a_class_goes_by_its_short_path_and_by_its_files(path, capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", "--config", "quickstart", f"--model.backbone.class_path={path}", "--print_config"])
+    assert not stop.value.code
+    backbone = yaml.safe_load(capsys.readouterr().out)["model"]["backbone"]
+    assert pydoc.locate(backbone["class_path"]) is ResNet
+    assert backbone["init_args"]["width"] == 32
 
 
 def test_commands_have_help(capsys) -> None:
