@@ -17,6 +17,7 @@ from . import rendering as rendering
 from . import synthetic as synthetic
 from . import training as training
 from . import triplets as triplets
+from .coefficients import CoefficientGroup as CoefficientGroup
 from .coefficients import CoefficientLayout as CoefficientLayout
 from .coefficients import FaceCoefficients as FaceCoefficients
 from .encoders.encoder import Encoder as Encoder

@@ -37,7 +37,7 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name not in homes:
             raise _unknown(package, name, list(homes))
-        # Imported here, as difflib below: neither is needed to start.
+        # Imported here, as errors below: neither is needed to start.
         from importlib import import_module
 
         home = homes[name]
@@ -52,12 +52,13 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
 
 
 def _unknown(package: str, name: str, names: list[str]) -> AttributeError | ImportError:
-    from difflib import get_close_matches
     from opcode import opmap
 
+    from mgc_lightning.errors import nearest
+
     folded = {known.lower(): known for known in names}
-    near = get_close_matches(name.lower(), folded, n=1)
-    hint = f" Did you mean `{folded[near[0]]}`?" if near else ""
+    near = nearest(name.lower(), folded)
+    hint = f" Did you mean `{folded[near]}`?" if near else ""
     # `from package import name` shows no AttributeError's message, but an ImportError's.
     caller = sys._getframe(2)
     if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:

@@ -26,6 +26,7 @@ from .pose import rotation_error as rotation_error
 from .pose import transform_points as transform_points
 from .pose import transform_to_pose as transform_to_pose
 from .view_synthesis import Correspondence as Correspondence
+from .view_synthesis import Padding as Padding
 from .view_synthesis import correspond as correspond
 from .view_synthesis import neighbours_covered as neighbours_covered
 from .view_synthesis import pixel_centres as pixel_centres

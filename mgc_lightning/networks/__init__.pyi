@@ -4,7 +4,6 @@ from .export import export_network as export_network
 from .face_network import FaceNetwork as FaceNetwork
 from .files import load_network as load_network
 from .files import save_network as save_network
-from .official import load_official_network as load_official_network
 from .output_scaling import OutputScaling as OutputScaling
 from .predictor import Predictor as Predictor
 from .predictor import load_predictor as load_predictor

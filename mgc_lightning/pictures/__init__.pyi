@@ -11,4 +11,5 @@ from .drawing import sheet as sheet
 from .drawing import to_picture as to_picture
 from .drawing import upscale as upscale
 from .figures import Figure as Figure
+from .figures import Style as Style
 from .figures import draw_face as draw_face

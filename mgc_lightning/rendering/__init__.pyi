@@ -3,6 +3,7 @@ from .barycentric import CoveredPixels as CoveredPixels
 from .lighting import sh_basis as sh_basis
 from .lighting import shade as shade
 from .rasterizers.base import Rasterizer as Rasterizer
+from .rasterizers.base import RasterizerName as RasterizerName
 from .rasterizers.choice import available_rasterizers as available_rasterizers
 from .rasterizers.choice import get_rasterizer as get_rasterizer
 from .renderer import FaceRenderer as FaceRenderer

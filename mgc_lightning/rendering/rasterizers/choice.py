@@ -13,6 +13,8 @@ from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.rendering.rasterizers.base import Rasterizer, RasterizerName
 
 BACKENDS: tuple[RasterizerName, ...] = tuple(name for name in get_args(RasterizerName) if name != "auto")
+"""The rasterizers themselves: what `auto` chooses from."""
+
 _log = logging.getLogger(__name__)
 
 
