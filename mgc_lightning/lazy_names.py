@@ -63,4 +63,5 @@ def _unknown(package: str, name: str, names: list[str]) -> AttributeError | Impo
     caller = sys._getframe(2)
     if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:
         return ImportError(f"cannot import `{name}` from `{package}`.{hint}", name=package)
-    return AttributeError(f"module `{package}` has no `{name}`.{hint}", name=name, obj=sys.modules[package])
+    # With an object the interpreter would show a nearest name of its own behind ours.
+    return AttributeError(f"module `{package}` has no `{name}`.{hint}", name=name, obj=None)

@@ -108,8 +108,10 @@ def test_names_complete_and_star_imports() -> None:
 
 
 def test_a_wrong_name_tells_the_nearest() -> None:
-    with pytest.raises(AttributeError, match="no `FaceRecontructor`. Did you mean `FaceReconstructor`"):
+    with pytest.raises(AttributeError, match="no `FaceRecontructor`. Did you mean `FaceReconstructor`") as caught:
         _ = mgc_lightning.FaceRecontructor
+    # Nor does the interpreter add its own guess.
+    assert "".join(traceback.format_exception(caught.value)).count("Did you mean") == 1
     with pytest.raises(ImportError, match="cannot import `sameperson` from `mgc_lightning.losses`.*`SamePerson`"):
         from mgc_lightning.losses import sameperson  # noqa: F401
     with pytest.raises(AttributeError) as caught:
