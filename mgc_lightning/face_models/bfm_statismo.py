@@ -11,7 +11,7 @@ import numpy as np
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.bfm import ALBEDO, EXPRESSION, IDENTITY, LICENCE, open_h5
-from mgc_lightning.face_models.conversion import RawFaceModel, directions, finish, single_vertices, take
+from mgc_lightning.face_models.conversion import RawFaceModel, directions, finish, take
 from mgc_lightning.face_models.landmark_transfer import transfer_landmarks
 from mgc_lightning.face_models.model_data import FaceModelData
 from mgc_lightning.face_models.storage import read_face_model
@@ -78,7 +78,7 @@ def _load(path: Path, name: str) -> FaceModelData:
     # The named points lie on the neutral mean, not on its sum with the expression model's.
     known = {NAMED[key]: mean[np.linalg.norm(neutral - point, axis=1).argmin()] for key, point in named.items()}
     template = read_face_model(PACKAGE / "face_models" / "data" / "makehuman.npz")
-    index, weights = single_vertices(transfer_landmarks(mean, known, template))
+    index, weights = transfer_landmarks(mean, faces, known, template)
     return finish(
         RawFaceModel(
             name=name,

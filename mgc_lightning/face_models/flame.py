@@ -164,10 +164,8 @@ def landmarks(
     positions = (mean[index] * weights[..., None]).sum(axis=1)
     known = {17 + number: position for number, position in enumerate(positions)}
     template = read_face_model(PACKAGE / "face_models" / "data" / "makehuman.npz")
-    jaw = transfer_landmarks(mean, known, template, skin)[:17]
-    jaw_index = np.repeat(jaw[:, None], 3, axis=1)
-    jaw_weights = np.tile([1.0, 0.0, 0.0], (17, 1))
-    return np.concatenate([jaw_index, index]), np.concatenate([jaw_weights, weights]), [static]
+    all_index, all_weights = transfer_landmarks(mean, faces, known, template, skin)
+    return np.concatenate([all_index[:17], index]), np.concatenate([all_weights[:17], weights]), [static]
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:

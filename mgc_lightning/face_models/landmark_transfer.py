@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.model_data import FACE_MASK, FaceModelData
+from mgc_lightning.geometry.closest_points import ClosestPoints, barycentric_weights
 
 ITERATIONS = 12
 KNOWN_WEIGHT = 30.0
@@ -18,10 +20,22 @@ FARTHEST = 15.0
 """Distance in mm beyond which a nearest point is no correspondence."""
 
 
-def transfer_landmarks(
+@dataclass(frozen=True)
+class FittedTemplate:
+    """Hold a face model laid on another head: identity coefficients (I,), and the similarity to the other's frame."""
+
+    identity: np.ndarray
+    transform: tuple[float, np.ndarray, np.ndarray]
+
+    def place(self, mean: np.ndarray, identity_basis: np.ndarray) -> np.ndarray:
+        """Give the template's points in the other head's frame: mean (N, 3), basis (I, N, 3), at any level."""
+        return _apply(self.transform, mean + np.tensordot(self.identity, identity_basis.astype(np.float64), axes=1))
+
+
+def fit_template(
     verts: np.ndarray, known: Mapping[int, np.ndarray], template: FaceModelData, skin: np.ndarray | None = None
-) -> np.ndarray:
-    """Fit the template's identity to a mesh and read its landmarks there.
+) -> FittedTemplate:
+    """Fit the template's identity to a neutral head of another topology.
 
     The template is laid on the known landmarks by a similarity and then, in turns, its identity coefficients and
     the similarity are fitted to the nearest vertices (a linear, ridge-regularised ICP).
@@ -30,10 +44,7 @@ def transfer_landmarks(
         verts: (N, 3) mm, a neutral face in the model frame.
         known: positions of some landmarks, by iBUG index (0-based); at least four, not on a line.
         template: a face model with landmarks; its coarsest level is used.
-        skin: (N,) vertices that may be landmarks, all where None.
-
-    Returns:
-        (68,) vertices: known landmarks at the vertex nearest to them, others at the one nearest to the template's.
+        skin: (N,) vertices that the template may follow, all where None.
 
     Raises:
         MGCError: if too few landmarks are known.
@@ -52,7 +63,7 @@ def transfer_landmarks(
     known_columns = np.tensordot(basis, selector[order], axes=(1, 1)).transpose(0, 2, 1)
     face_columns = basis[:, face]
 
-    shape = coarse
+    shape, coefficients = coarse, np.zeros(len(basis))
     transform = similarity(selector[order] @ shape, points)
     for _ in range(ITERATIONS):
         placed = _apply(transform, shape[face])
@@ -67,9 +78,44 @@ def transfer_landmarks(
         sources = np.concatenate([shape[face][near], np.repeat(selector[order] @ shape, 10, axis=0)])
         targets = np.concatenate([verts[allowed][nearest[near]], np.repeat(points, 10, axis=0)])
         transform = similarity(sources, targets)
-    positions = _apply(transform, selector @ shape)
-    positions[order] = points
-    return allowed[tree.query(positions)[1]]
+    return FittedTemplate(coefficients, transform)
+
+
+def transfer_landmarks(
+    verts: np.ndarray,
+    faces: np.ndarray,
+    known: Mapping[int, np.ndarray],
+    template: FaceModelData,
+    skin: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the template's identity to a mesh and read its landmarks there, on triangles.
+
+    Args:
+        verts: (N, 3) mm, a neutral face in the model frame.
+        faces: (F, 3) triangles.
+        known: positions of some landmarks, by iBUG index (0-based); at least four, not on a line.
+        template: a face model with landmarks; its coarsest level is used.
+        skin: (N,) vertices whose triangles may hold landmarks, all where None.
+
+    Returns:
+        Three vertices (68, 3) and their weights (68, 3) of each landmark: the surface's point nearest to a known
+        landmark, and for the others nearest to the template's.
+
+    Raises:
+        MGCError: if too few landmarks are known.
+    """
+    fitted = fit_template(verts, known, template, skin)
+    positions = _landmark_rows(template) @ fitted.place(template.mean, template.identity_basis)
+    for index, point in known.items():
+        positions[index] = point
+    return on_surface(positions, verts, faces if skin is None else faces[skin[faces].all(axis=1)])
+
+
+def on_surface(points: np.ndarray, verts: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give three vertices (P, 3) and their weights (P, 3) of the surface's points nearest to `points` (P, 3)."""
+    _, face_index, closest = ClosestPoints(verts, faces).query(points)
+    triangles = faces[face_index]
+    return triangles, barycentric_weights(closest, verts[triangles])
 
 
 def _landmark_rows(template: FaceModelData) -> np.ndarray:

@@ -90,6 +90,23 @@ class ClosestPoints:
         return self._faces.ravel()[slots].astype(np.int64)
 
 
+def barycentric_weights(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the weights (Q, 3) of points (Q, 3) that lie on triangles (Q, 3, 3), clipped to them.
+
+    Example:
+        >>> corners = np.array([[[0.0, 0, 0], [4, 0, 0], [0, 4, 0]]])
+        >>> barycentric_weights(np.array([[1.0, 2.0, 0.0]]), corners).tolist()
+        [[0.25, 0.25, 0.5]]
+    """
+    u, w, p = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], points - corners[:, 0]
+    normal = np.cross(u, w)
+    area2 = np.einsum("qc,qc->q", normal, normal)
+    second = np.einsum("qc,qc->q", np.cross(p, w), normal) / area2
+    third = np.einsum("qc,qc->q", np.cross(u, p), normal) / area2
+    weights = np.stack([1 - second - third, second, third], axis=1).clip(0.0, 1.0)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
 def _points(points: ArrayLike, name: str) -> NDArray[np.float64]:
     array = np.ascontiguousarray(points, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != 3:

@@ -21,7 +21,8 @@ from mgc_lightning.evaluation.realy.topology import (
 )
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.files.mesh import read_mesh, write_mesh
-from mgc_lightning.metrics.realy.placement import barycentric, place_keypoints, ray_distances
+from mgc_lightning.geometry.closest_points import barycentric_weights
+from mgc_lightning.metrics.realy.placement import place_keypoints, ray_distances
 
 
 @pytest.fixture
@@ -81,9 +82,9 @@ def test_shipped_keypoints_are_the_placed_ones(level: int) -> None:
     np.testing.assert_allclose(keypoints, placed, atol=1e-3)
     np.testing.assert_allclose(topology.weights.sum(axis=1), 1.0)
     assert topology.weights.min() >= 0
-    # Landmarks keep their place in the picture; those of the eyes come forward to the visible lid.
+    # Landmarks keep their place in the picture; those of the eyes lie on the visible lid, or come forward to it.
     np.testing.assert_allclose(keypoints[:68, :2], landmarks[:, :2], atol=0.6)
-    assert (keypoints[36:48, 2] >= landmarks[36:48, 2] - 1e-3).all()
+    assert (keypoints[36:48, 2] >= landmarks[36:48, 2] - 0.05).all()
 
 
 def test_extra_keypoints_are_where_their_names_say() -> None:
@@ -132,7 +133,7 @@ def test_rays_and_weights() -> None:
     hit = ray_distances(np.array([0.2, 0.3, 0.0]), np.array([0.0, 0, 1]), corners)
     np.testing.assert_allclose(hit, [2, 5])
     assert np.isinf(ray_distances(np.array([0.8, 0.8, 0.0]), np.array([0.0, 0, 1]), corners)).all()
-    np.testing.assert_allclose(barycentric(np.array([[0.2, 0.3, 2.0]]), corners[:1]), [[0.5, 0.2, 0.3]])
+    np.testing.assert_allclose(barycentric_weights(np.array([[0.2, 0.3, 2.0]]), corners[:1]), [[0.5, 0.2, 0.3]])
 
 
 def test_mask_file(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.realy.topology import inner_parts
 from mgc_lightning.face_models import FaceModel, available_face_models, load_face_model_data
+from mgc_lightning.face_models.conversion import NOW_POINTS
 from mgc_lightning.face_models.main_pose import FIVE_POINTS, TEMPLATE_224
 from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.mesh import face_normals
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
-from tools.makehuman_build.landmarks import NOW_7, parse_portable
+from tools.makehuman_build.landmarks import anchor_vertices, check_placements, parse_portable, read_placements
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +43,60 @@ def test_contract(data, coarse, fine):
     np.testing.assert_allclose(np.asarray(data.subdivision.sum(axis=1)), 1, atol=1e-5)
 
 
-def test_landmarks_are_where_the_portable_ids_say(data, fine):
-    """A vertex of the base mesh, an edge's or a quad's: the landmark is near the mean of their control vertices."""
+def test_anchors_are_where_the_portable_ids_say(data, fine):
+    """A vertex of the base mesh, an edge's or a quad's: the anchor is near the mean of their control vertices."""
     control_of = {int(base): control for control, base in enumerate(data.extras["makehuman.vertex_ids"])}
-    points = fine.landmarks68(fine.mean).numpy()
+    anchors = anchor_vertices(data)
     for number, ids in enumerate(parse_portable()):
         expected = data.mean[[control_of[vertex] for vertex in ids]].mean(axis=0)
-        assert np.linalg.norm(points[number] - expected) < 2.0, number
+        assert np.linalg.norm(fine.mean[anchors[number]].numpy() - expected) < 2.0, number
         # The subdivided vertex depends most on exactly these control vertices.
-        row = data.subdivision[data.landmarks68_index[number, 0]].toarray().ravel()
+        row = data.subdivision[anchors[number]].toarray().ravel()
         strongest = set(np.argsort(-row)[: len(ids)].tolist())
         assert strongest == {control_of[vertex] for vertex in ids}, number
-    assert (data.landmarks7_index == data.landmarks68_index[list(NOW_7)]).all()
+
+
+def test_landmarks_are_the_placements_on_triangles_of_skin(data, fine):
+    index, weights = read_placements()
+    np.testing.assert_array_equal(data.landmarks68_index, index)
+    np.testing.assert_allclose(data.landmarks68_weights, weights, atol=1e-6)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
+    assert weights.min() >= 0
+    check_placements(index, data.subdivided_faces)
+    assert not inner_parts(fine)[index].all(axis=1).any()
+    np.testing.assert_array_equal(data.landmarks7_index, index[list(NOW_POINTS)])
+    with pytest.raises(MGCError, match="no triangle"):
+        check_placements(index[:, [0, 0, 1]], data.subdivided_faces)
+
+
+def test_landmarks_did_not_touch_the_geometry(data):
+    """Stored networks name this geometry."""
+    assert data.fingerprint() == "f1ae7741ce953f43a1610f3740aa2f289decf66f2dedf3d0f62a8a6ac0f05e0b"
+
+
+def test_inner_lips_and_lids_meet_when_mouth_and_eyes_close(fine):
+    def gaps(pairs: list[tuple[int, int]], **activations: float) -> torch.Tensor:
+        expression = torch.zeros(52)
+        for name, value in activations.items():
+            expression[fine.expression_names.index(name)] = value
+        points = fine.landmarks68(fine.shape(torch.zeros(80), expression))
+        return torch.stack([(points[upper] - points[lower])[:2].abs().max() for upper, lower in pairs])
+
+    lips = [(61, 67), (62, 66), (63, 65)]
+    assert gaps(lips).max() < 1.5
+    assert gaps(lips, jawOpen=0.5).min() > 10
+    lids = [(37, 41), (38, 40), (43, 47), (44, 46)]
+    assert gaps(lids).min() > 7
+    assert gaps(lids, eyeBlinkLeft=0.7, eyeBlinkRight=0.7).max() < 2
+
+
+def test_jaw_points_lie_at_equal_distances_on_the_contour(fine):
+    jaw = fine.landmarks68(fine.mean)[:17]
+    steps = (jaw[1:] - jaw[:-1]).norm(dim=-1)
+    assert steps.std() / steps.mean() < 0.05
+    # Of ear to chin on both sides: the first in front of the ear, the middle one lowest.
+    assert jaw[:, 1].argmin() == 8
+    assert jaw[[0, 16], 2].max() < jaw[8, 2] - 40
 
 
 def test_landmarks_agree_between_levels(coarse, fine):
@@ -64,11 +109,11 @@ def test_landmarks_agree_between_levels(coarse, fine):
     )
 
 
-def test_frame_and_size(fine):
-    points = fine.landmarks68(fine.mean)
+def test_frame_and_size(data, fine):
+    points, anchors = fine.landmarks68(fine.mean), fine.mean[anchor_vertices(data)]
     assert points[30, 2] > points[27, 2] > points[36, 2]
-    assert points[27, 2].item() == pytest.approx(75, abs=0.01)
-    assert points[[36, 39, 42, 45], 1].mean().item() == pytest.approx(30, abs=0.01)
+    assert anchors[27, 2].item() == pytest.approx(75, abs=0.01)
+    assert anchors[[36, 39, 42, 45], 1].mean().item() == pytest.approx(30, abs=0.01)
     assert points[8, 1] < points[57, 1] < points[33, 1] < points[27, 1]
     assert points[36, 0] < points[39, 0] < 0 < points[42, 0] < points[45, 0]
     # Adults: 88 mm between the outer eye corners.
@@ -133,7 +178,7 @@ def test_regions(fine):
     assert {name: int(fine.region(name).sum()) for name in expected} == expected
     partition = torch.stack([fine.region(name) for name in fine.region_names if not name.startswith("face")])
     assert (partition.sum(dim=0) == 1).all()
-    lips = fine.landmarks68_index[48:60, 0]
+    lips = fine.landmarks68_index[48:68]
     assert fine.region("lips")[lips].float().mean() > 0.7
     x = fine.mean[:, 0]
     for name in ("cheek", "brow", "ear", "eye_region", "eyeball"):

@@ -126,7 +126,13 @@ def test_missing_assets_are_named(tmp_path):
 @needs_assets
 def test_topology_is_the_shipped_one():
     from tools.makehuman_build.assets import read_base_mesh, segment_body
-    from tools.makehuman_build.landmarks import landmark_vertices, parse_portable
+    from tools.makehuman_build.landmarks import (
+        anchor_vertices,
+        check_placements,
+        landmark_vertices,
+        parse_portable,
+        read_placements,
+    )
     from tools.makehuman_build.topology import build_topology
 
     assets, shipped = find_assets(), load_face_model_data("makehuman")
@@ -136,7 +142,8 @@ def test_topology_is_the_shipped_one():
     np.testing.assert_array_equal(topology.fine_faces, shipped.subdivided_faces)
     np.testing.assert_array_equal(topology.base_ids, shipped.extras["makehuman.vertex_ids"])
     assert abs(topology.subdivision - shipped.subdivision).max() < 1e-6
-    np.testing.assert_array_equal(landmark_vertices(topology, parse_portable()), shipped.landmarks68_index[:, 0])
+    np.testing.assert_array_equal(landmark_vertices(topology, parse_portable()), anchor_vertices(shipped))
+    check_placements(read_placements()[0], topology.fine_faces)
     with pytest.raises(MGCError, match="no vertex, edge or quad"):
         landmark_vertices(topology, [(0, 100)])
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
+from mgc_lightning.face_models.conversion import NOW_POINTS
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.face_models.main_pose import fit_main_pose
 from mgc_lightning.face_models.model_data import FaceModelData, FaceModelInfo, SourceFile
@@ -19,7 +20,7 @@ from tools.makehuman_build.assets import (
     read_base_mesh,
     segment_body,
 )
-from tools.makehuman_build.landmarks import NOW_7, landmark_vertices, parse_portable
+from tools.makehuman_build.landmarks import check_placements, landmark_vertices, parse_portable, read_placements
 from tools.makehuman_build.population import read_morphs, sample_heads
 from tools.makehuman_build.regions import (
     FACE_RADIUS,
@@ -73,12 +74,14 @@ def build_face_model(
     """
     mesh = read_base_mesh(assets)
     topology = build_topology(mesh, segment_body(assets, mesh))
-    landmarks = landmark_vertices(topology, parse_portable())
+    anchors = landmark_vertices(topology, parse_portable())
+    landmarks, weights = read_placements()
+    check_placements(landmarks, topology.fine_faces)
     log.info("mesh: %d and %d vertices", *topology.subdivision.shape[::-1])
-    identity = _identity(assets, mesh, topology, landmarks, seed, num_heads, num_identity)
+    identity = _identity(assets, mesh, topology, anchors, seed, num_heads, num_identity)
     log.info("identity: %s", _shares(identity.explained))
     template = topology.subdivision @ mesh.verts[topology.base_ids]
-    geometry = HeadGeometry(topology, template, topology.subdivision @ identity.mean, landmarks, len(mesh.verts))
+    geometry = HeadGeometry(topology, template, topology.subdivision @ identity.mean, anchors, len(mesh.verts))
     masks = soft_masks(assets, geometry)
     regions = named_regions(geometry, masks)
     names, units = _expression(assets, topology, len(mesh.verts))
@@ -102,12 +105,12 @@ def build_face_model(
         faces=topology.faces,
         albedo_mean=np.zeros_like(template),
         albedo_basis=np.zeros((0, *template.shape)),
-        landmarks68_index=landmarks[:, None],
-        landmarks68_weights=np.ones((len(landmarks), 1)),
-        landmarks7_index=landmarks[list(NOW_7), None],
-        landmarks7_weights=np.ones((len(NOW_7), 1)),
+        landmarks68_index=landmarks,
+        landmarks68_weights=weights,
+        landmarks7_index=landmarks[list(NOW_POINTS)],
+        landmarks7_weights=weights[list(NOW_POINTS)],
         regions=np.stack(list(regions.values())),
-        main_pose=fit_main_pose(geometry.mean[landmarks]),
+        main_pose=fit_main_pose((geometry.mean[landmarks] * weights[..., None]).sum(axis=1)),
         subdivision=topology.subdivision,
         subdivided_faces=topology.fine_faces,
         control_index=_control_index(topology, identity.mean),
@@ -140,28 +143,28 @@ def _identity(
     assets: Assets,
     mesh: BaseMesh,
     topology: Topology,
-    landmarks: np.ndarray,
+    anchors: np.ndarray,
     seed: int,
     count: int,
     num_directions: int,
 ) -> IdentityModel:
     """Sample heads, remove similarities on the face, put the origin behind the nasion, and analyse."""
     template = mesh.verts[topology.base_ids]
-    face = _control_face(topology, template, landmarks)
+    face = _control_face(topology, template, anchors)
     areas = vertex_areas(template, topology.faces)
     morphs = read_morphs(assets, topology.base_ids, len(mesh.verts))
     heads = sample_heads(template, morphs, count, np.random.default_rng(seed))
     heads, mean, scale_std = generalised_procrustes(heads, template, areas * face)
-    points = (topology.subdivision @ mean)[landmarks]
+    points = (topology.subdivision @ mean)[anchors]
     origin = np.array([0.0, points[list(EYE_CORNERS), 1].mean() - 30, points[NASION, 2] - 75])
     weights = areas * np.where(face, 1, REST_WEIGHT)
     basis, explained = principal_components(heads, mean, weights, max(num_directions, 100))
     return IdentityModel(mean - origin, basis[:num_directions], explained, scale_std)
 
 
-def _control_face(topology: Topology, template: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+def _control_face(topology: Topology, template: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     """Find the control vertices of the outer head near the nose tip; ears are farther than that."""
-    tip = (topology.subdivision @ template)[landmarks[NOSE_TIP]]
+    tip = (topology.subdivision @ template)[anchors[NOSE_TIP]]
     head = np.zeros(len(template), dtype=bool)
     head[topology.head_quads[topology.quad_parts == 0].ravel()] = True
     return head & (np.linalg.norm(template - tip, axis=1) < FACE_RADIUS)

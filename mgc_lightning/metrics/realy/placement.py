@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.geometry.closest_points import ClosestPoints
+from mgc_lightning.geometry.closest_points import ClosestPoints, barycentric_weights
 
 AXIS_DEPTH = 0.75
 """Distance of the axis behind the outer eye corners, in distances between them."""
@@ -68,7 +68,7 @@ def place_keypoints(
         points[index] = _on_skin(verts, outer, landmarks68, 0.0, height)
     _, face_index, closest = ClosestPoints(verts, outer).query(points)
     triangles = outer[face_index]
-    return triangles, barycentric(closest, verts[triangles])
+    return triangles, barycentric_weights(closest, verts[triangles])
 
 
 def _seen_from_front(
@@ -117,14 +117,3 @@ def ray_distances(
     distance = np.einsum("fc,fc->f", w, across) / safe
     inside = (s >= 0) & (t >= 0) & (s + t <= 1) & (distance > 0)
     return np.where(inside, distance, np.inf)
-
-
-def barycentric(points: Float[NDArray, "Q 3"], corners: Float[NDArray, "Q 3 3"]) -> Float[NDArray, "Q 3"]:
-    """Give the weights of points that lie on triangles, clipped to them."""
-    u, w, p = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], points - corners[:, 0]
-    normal = np.cross(u, w)
-    area2 = np.einsum("qc,qc->q", normal, normal)
-    second = np.einsum("qc,qc->q", np.cross(p, w), normal) / area2
-    third = np.einsum("qc,qc->q", np.cross(u, p), normal) / area2
-    weights = np.stack([1 - second - third, second, third], axis=1).clip(0.0, 1.0)
-    return weights / weights.sum(axis=1, keepdims=True)
