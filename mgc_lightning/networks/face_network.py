@@ -28,6 +28,19 @@ NETWORK_KEY = "mgc_network_config"
 CONFIG_VERSION = 1
 """Version of the dictionary that `FaceNetwork.config` gives."""
 
+EARLIER_MAIN_POSES: Mapping[str, tuple[float, ...]] = {
+    "f1ae7741ce953f43a1610f3740aa2f289decf66f2dedf3d0f62a8a6ac0f05e0b": (
+        0.0,
+        0.0,
+        3.1415927,
+        -0.23938951,
+        4.8302355,
+        5068.6943,
+    ),
+}
+"""Main pose of face models, by fingerprint, before their landmarks and so their main pose moved: networks that were
+stored then name none."""
+
 
 class FaceNetwork(nn.Module):
     """Regress a face from an aligned crop: encoder, output scaling, main pose and ambient light, face model.
@@ -41,6 +54,8 @@ class FaceNetwork(nn.Module):
         image_size: side of the crop in px.
         focal: focal length in px of a 224 px crop.
         output_scaling: scale of each group of raw outputs; the official network's (none) if not given.
+        main_pose: six numbers, at the default focal length; the face model's if not given. A stored network keeps
+            the one of its training.
 
     Raises:
         MGCError: if the encoder's output does not fit the face model.
@@ -66,6 +81,7 @@ class FaceNetwork(nn.Module):
         image_size: int = 224,
         focal: float = DEFAULT_FOCAL,
         output_scaling: OutputScaling | None = None,
+        main_pose: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.layout = face_model.layout
@@ -81,7 +97,9 @@ class FaceNetwork(nn.Module):
         self.output_scaling = output_scaling or OutputScaling.official()
         ratio = self.focal / DEFAULT_FOCAL
         offset = torch.zeros(self.layout.total)
-        offset[self.layout.slices["pose"]] = main_pose_at(face_model.main_pose.detach().cpu(), self.focal)
+        pose = face_model.main_pose.detach().cpu() if main_pose is None else torch.tensor(main_pose)
+        self.default_pose = tuple(pose.tolist())
+        offset[self.layout.slices["pose"]] = main_pose_at(pose, self.focal)
         offset[self.layout.slices["light"]] = ambient_light()
         scale = self.output_scaling.vector(self.layout, face_model.expression_sigma, ratio)
         self.register_buffer("K", intrinsics(self.image_size, self.focal), persistent=False)
@@ -131,7 +149,7 @@ class FaceNetwork(nn.Module):
 
     @property
     def main_pose(self) -> Float[Tensor, " 6"]:
-        """The pose (6,) of a silent encoder: the face model's main pose at this network's focal length."""
+        """The pose (6,) of a silent encoder: the main pose at this network's focal length."""
         return self.offset[self.layout.slices["pose"]]
 
     @property
@@ -150,6 +168,7 @@ class FaceNetwork(nn.Module):
             "image_size": self.image_size,
             "focal": self.focal,
             "output_scaling": asdict(self.output_scaling),
+            "main_pose": list(self.default_pose),
         }
 
     @classmethod
@@ -183,6 +202,7 @@ class FaceNetwork(nn.Module):
                 image_size=config["image_size"],
                 focal=config["focal"],
                 output_scaling=OutputScaling.from_dict(config["output_scaling"]),
+                main_pose=config.get("main_pose", EARLIER_MAIN_POSES.get(config["face_model"]["fingerprint"])),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise MGCError(f"The stored description of the network is incomplete or foreign: {error!r}") from error

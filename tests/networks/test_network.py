@@ -113,6 +113,18 @@ def test_config_builds_the_same_network(face_model, backbone):
         assert torch.equal(found, expected)
 
 
+def test_stored_networks_keep_the_main_pose_of_their_training(face_model):
+    """Landmarks of a face model may move, and its main pose with them; predictions of its networks must not."""
+    network = make(face_model)
+    assert network.config["main_pose"] == face_model.main_pose.tolist()
+    trained = FaceNetwork.from_config(network.config | {"main_pose": [0.0, 0.0, 3.1, 1.0, 2.0, 5000.0]}, face_model)
+    torch.testing.assert_close(trained.main_pose[:5], torch.tensor([0.0, 0.0, 3.1, 1.0, 2.0]))
+    silent = {key: value for key, value in network.config.items() if key != "main_pose"}
+    earlier = FaceNetwork.from_config(silent, face_model)
+    assert earlier.main_pose[5].item() == pytest.approx(5068.6943 * network.focal / 4700, rel=1e-6)
+    assert earlier.main_pose[5] != network.main_pose[5]
+
+
 def test_stored_networks_import_nothing_of_their_own(face_model):
     config = make(face_model).config
     config["encoder"]["backbone"] = {"class": "os.system", "init_args": {"command": "true"}}
