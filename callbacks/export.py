@@ -6,7 +6,7 @@ import copy
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import lightning as L
 from lightning.pytorch.loggers import WandbLogger
@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import WandbLogger
 from mgc_lightning.files.weights import load_weights
 from mgc_lightning.networks.export import ExportReport, export_network
 from mgc_lightning.networks.face_network import FaceNetwork
+from mgc_lightning.networks.settings import ExportFormat
 from mgc_lightning.networks.stored import read_network
 from mgc_lightning.training.run_folder import run_folder
 
@@ -29,7 +30,7 @@ class ExportBestCheckpoint(L.Callback):
     Rank zero only.
 
     Args:
-        formats: some of `onnx`, `torch`, `safetensors`.
+        formats: of the files.
         folder: where to write; `export` in the folder of the run if not given.
         log_artifact: hand the files to W&B.
 
@@ -40,7 +41,7 @@ class ExportBestCheckpoint(L.Callback):
 
     def __init__(
         self,
-        formats: Sequence[str] = ("onnx", "torch", "safetensors"),
+        formats: Sequence[ExportFormat] = get_args(ExportFormat),
         folder: str | None = None,
         log_artifact: bool = True,
     ) -> None:

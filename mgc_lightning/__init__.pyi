@@ -1,3 +1,4 @@
+from . import arguments as arguments
 from . import encoders as encoders
 from . import evaluation as evaluation
 from . import face_models as face_models
@@ -61,6 +62,7 @@ from .networks.files import save_network as save_network
 from .networks.output_scaling import OutputScaling as OutputScaling
 from .networks.predictor import Predictor as Predictor
 from .networks.predictor import load_predictor as load_predictor
+from .networks.settings import NetworkSource as NetworkSource
 from .photographs.detection import DetectedFace as DetectedFace
 from .photographs.detection import FaceDetector as FaceDetector
 from .photographs.detectors import make_detector as make_detector
@@ -69,7 +71,10 @@ from .preparation.run import prepare as prepare
 from .preparation.settings import PrepareSettings as PrepareSettings
 from .reconstruction.reconstructor import FaceReconstructor as FaceReconstructor
 from .reconstruction.reconstructor import Reconstruction as Reconstruction
+from .reconstruction.report import RunReport as RunReport
+from .reconstruction.run import reconstruct as reconstruct
 from .reconstruction.same_person import refine_same_person as refine_same_person
+from .reconstruction.settings import ReconstructSettings as ReconstructSettings
 from .rendering.renderer import FaceRenderer as FaceRenderer
 from .scene import FaceViews as FaceViews
 from .scene import ViewPairs as ViewPairs

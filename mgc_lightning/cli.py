@@ -3,52 +3,126 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from mgc_lightning import __version__
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, nearest
 
+
+class Command(NamedTuple):
+    """Name the function of a command, `module:function`, and what the list of commands says of it."""
+
+    target: str
+    help: str
+
+
+class Group(NamedTuple):
+    """Hold commands that are typed after a common word."""
+
+    help: str
+    commands: Mapping[str, Command | Group]
+
+
+# Nothing is imported for this list. A command's text is the first line of its function's docstring; a test compares.
+COMMANDS: dict[str, Command | Group] = {
+    "doctor": Command(
+        "mgc_lightning.commands.doctor:doctor",
+        "check versions, devices, rasterizers, face models and W&B; say what to do about what is missing",
+    ),
+    "export": Command(
+        "mgc_lightning.commands.export:export",
+        "export a checkpoint to ONNX, torch.export and safetensors, and compare each with the network",
+    ),
+    "import-official": Command(
+        "mgc_lightning.commands.import_official:import_official",
+        "convert official TensorFlow-1 weights (MGCNet, FaceNet, ImageNet's ResNet-50) to safetensors",
+    ),
+    "face-model": Group(
+        "face models of others, converted once",
+        {
+            "import": Command(
+                "mgc_lightning.commands.face_model_import:import_model",
+                "convert your copy of BFM, FLAME or ICT-FaceKit once, into the cache; every command then knows it by "
+                "name",
+            ),
+            "list": Command(
+                "mgc_lightning.commands.face_model_list:list_models",
+                "list the face models that are installed, and those that can be imported",
+            ),
+        },
+    ),
+    "prepare": Command(
+        "mgc_lightning.commands.prepare:prepare",
+        "turn photographs, videos or a known data set into training triplets",
+    ),
+    "reconstruct": Command(
+        "mgc_lightning.commands.reconstruct:reconstruct",
+        "reconstruct the faces of photographs and videos: overlays, meshes, texture, depth, landmarks, coefficients",
+    ),
+    "benchmark": Group(
+        "score meshes by NoW and REALY, and write what their organisers take",
+        {
+            "now": Command(
+                "mgc_lightning.commands.benchmark_now:benchmark_now",
+                "score meshes by NoW: scan-to-mesh error of neutral faces at the official numbers",
+            ),
+            "realy": Command(
+                "mgc_lightning.commands.benchmark_realy:benchmark_realy",
+                "score meshes by REALY: region-aware scan-to-mesh error at the official numbers",
+            ),
+            "submit": Group(
+                "a checkpoint's predictions, in the layouts that these take",
+                {
+                    "now": Command(
+                        "mgc_lightning.commands.benchmark_submit_now:submit_now",
+                        "write a checkpoint's neutral meshes and landmarks in the layout that the NoW organisers take",
+                    ),
+                    "realy": Command(
+                        "mgc_lightning.commands.benchmark_submit_realy:submit_realy",
+                        "write a checkpoint's meshes in the layout that `mgc benchmark realy` and the official program "
+                        "take",
+                    ),
+                },
+            ),
+        },
+    ),
+    "synthesize": Group(
+        "a free data set in a benchmark's official layout",
+        {
+            "now": Command(
+                "mgc_lightning.commands.synthesize_now:synthesize_now",
+                "write a synthetic NoW data set (scans, photographs, boxes, lists) in the official layouts",
+            ),
+            "realy": Command(
+                "mgc_lightning.commands.synthesize_realy:synthesize_realy",
+                "write a synthetic data set in REALY's official layout (CC0): scans, keypoints, images, predictions",
+            ),
+        },
+    ),
+}
 TRAINING = {
     "fit": "train a model",
     "validate": "score a checkpoint on the validation set",
     "test": "score a checkpoint on the test set or a benchmark",
     "predict": "reconstruct a data set",
 }
-COMMANDS: dict[str, Any] = {
-    "doctor": "mgc_lightning.commands.doctor",
-    "export": "mgc_lightning.commands.export",
-    "import-official": "mgc_lightning.commands.import_official",
-    "face-model": {
-        "import": "mgc_lightning.commands.face_model_import",
-        "list": "mgc_lightning.commands.face_model_list",
-    },
-    "prepare": "mgc_lightning.commands.prepare",
-    "reconstruct": "mgc_lightning.commands.reconstruct",
-    "benchmark": {
-        "now": "mgc_lightning.commands.benchmark_now",
-        "realy": "mgc_lightning.commands.benchmark_realy",
-        "submit": {
-            "now": "mgc_lightning.commands.benchmark_submit_now",
-            "realy": "mgc_lightning.commands.benchmark_submit_realy",
-        },
-    },
-    "synthesize": {
-        "now": "mgc_lightning.commands.synthesize_now",
-        "realy": "mgc_lightning.commands.synthesize_realy",
-    },
-}
-"""Name of a command, and the module that has its `HELP`, `configure(parser)` and `run(args)`; nested as typed."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the program; errors that a user can mend end it with one message and status 2."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    program = os.path.basename(sys.argv[0]) or "mgc"
     try:
-        status = _train(arguments) if arguments and arguments[0] in TRAINING else _command(arguments)
+        if arguments and arguments[0] in TRAINING:
+            status = _train(arguments)
+        elif arguments[:1] == ["--version"]:
+            print(f"mgc-lightning {__version__}")
+            status = 0
+        else:
+            status = _command(program, Group("", COMMANDS), arguments)
     except MGCError as error:
         if os.environ.get("MGC_TRACEBACK"):
             raise
@@ -66,35 +140,52 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-def _command(arguments: list[str]) -> int:
+def _command(program: str, entry: Command | Group, arguments: list[str]) -> int:
+    """Go down the words of a command line to its command, and run it with the rest."""
+    if isinstance(entry, Command):
+        from mgc_lightning.arguments.parser import CommandParser
+        from mgc_lightning.own_code import add_working_folder
+
+        add_working_folder()
+        return CommandParser(load(entry), program).run(arguments)
+    top = entry.commands is COMMANDS
+    word = arguments[0] if arguments else ""
+    if word in entry.commands:
+        return _command(f"{program} {word}", entry.commands[word], arguments[1:])
+    if word in ("", "-h", "--help"):
+        _listing(program, entry, top).print_help(sys.stdout if word else sys.stderr)
+        return 0 if word else 2
+    known = [*(TRAINING if top else ()), *entry.commands]
+    near = nearest(word, known)
+    hint = f" Did you mean `{program} {near}`?" if near else ""
+    raise MGCError(f"No command `{program} {word}`; there are {', '.join(known)}.{hint}")
+
+
+def load(command: Command) -> Callable[..., int]:
+    """Import the function of a command."""
+    import importlib
+
+    module, _, name = command.target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _listing(program: str, group: Group, top: bool) -> argparse.ArgumentParser:
+    """List the commands of a group, all at the top, where those of training come first."""
+    description = "Self-supervised monocular 3D face reconstruction by multi-view geometry consistency."
     parser = argparse.ArgumentParser(
-        prog=os.path.basename(sys.argv[0]) or "mgc",
-        description="Self-supervised monocular 3D face reconstruction by multi-view geometry consistency.",
-        epilog="Set MGC_TRACEBACK=1 to see where an error came from.",
+        prog=program,
+        description=description if top else group.help[0].upper() + group.help[1:] + ".",
+        epilog="Set MGC_TRACEBACK=1 to see where an error came from." if top else None,
     )
-    parser.add_argument("--version", action="version", version=f"mgc-lightning {__version__}")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, text in TRAINING.items():
-        subparsers.add_parser(name, help=f"{text} (`{name} --help`, `{name} --config NAME|PATH`)")
-    _add_commands(subparsers, COMMANDS, arguments)
-    args = parser.parse_args(arguments)
-    return int(args.run(args) or 0)
-
-
-def _add_commands(subparsers: Any, commands: dict[str, Any], arguments: list[str]) -> None:
-    """Add commands; inside a group, only those of the group that is asked for."""
-    for name, target in commands.items():
-        if isinstance(target, dict):
-            group = subparsers.add_parser(name, help=", ".join(target))
-            if arguments[:1] != [name]:
-                continue
-            nested = group.add_subparsers(required=True, metavar="COMMAND")
-            _add_commands(nested, target, arguments[1:])
-            continue
-        module = importlib.import_module(target)
-        command = subparsers.add_parser(name, help=module.HELP, description=module.HELP)
-        module.configure(command)
-        command.set_defaults(run=module.run)
+    if top:
+        parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, text in TRAINING.items() if top else ():
+        commands.add_parser(name, help=f"{text} (`{name} --help`, `{name} --config NAME|PATH`)")
+    for name, entry in group.commands.items():
+        inner = f": {', '.join(entry.commands)}" if isinstance(entry, Group) else ""
+        commands.add_parser(name, help=entry.help + inner)
+    return parser
 
 
 if __name__ == "__main__":

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+from typing import Annotated
 
-HELP = "write a checkpoint's neutral meshes and landmarks in the layout that the NoW organisers take"
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("--checkpoint", type=Path, required=True, help="a checkpoint or an export")
-    parser.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="folder with the image list")
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="tree with iphone_pictures/ and detected_face/")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the submission")
-    parser.add_argument("--split", choices=("validation", "test"), default="test", help="default: test")
-    parser.add_argument("--expression", action="store_true", help="keep the expression; NoW expects neutral faces")
-    parser.add_argument("--format", choices=("obj", "ply"), default="obj", help="of the meshes (default: obj)")
-    parser.add_argument("--box-scale", type=float, default=1.0, metavar="X", help="enlarge the detected boxes")
-    parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="default: 16")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, ... (default: cpu)")
+from mgc_lightning.arguments.types import Count, Folder, Metavar
+from mgc_lightning.evaluation.settings import MeshFormat, NoWSplit
+from mgc_lightning.networks.settings import NetworkSource
 
 
-def run(args: argparse.Namespace) -> int:
-    """Predict, write, read back."""
+def submit_now(
+    *,
+    dataset: Folder,
+    photos: Folder | None = None,
+    output: Folder,
+    split: NoWSplit = "test",
+    expression: bool = False,
+    format: MeshFormat = "obj",
+    box_scale: Annotated[float, Metavar("X")] = 1.0,
+    batch_size: Count = 16,
+    network: NetworkSource,
+    device: str = "cpu",
+) -> int:
+    """Write a checkpoint's neutral meshes and landmarks in the layout that the NoW organisers take.
+
+    Args:
+        dataset: folder with the image list.
+        photos: tree with iphone_pictures/ and detected_face/.
+        output: folder of the submission.
+        split: list of the images.
+        expression: keep the expression; NoW expects neutral faces.
+        format: of the meshes.
+        box_scale: enlarge the detected boxes.
+        batch_size: photographs at a time.
+        network: the network.
+        device: of the network: cpu, cuda, ...
+    """
     from rich.console import Console
     from rich.progress import track
     from torch.utils.data import DataLoader
@@ -34,14 +46,13 @@ def run(args: argparse.Namespace) -> int:
     from mgc_lightning.evaluation.photo_sets import collate
     from mgc_lightning.networks.predictor import load_predictor
 
-    predictor = load_predictor(args.checkpoint, device=args.device)
-    dataset = NoWDataset(args.dataset, args.photos)
-    images = dataset.images(args.split)
-    photos = NoWPhotos(dataset, images, predictor.face_model, predictor.image_size, args.box_scale)
-    loader = DataLoader(photos, args.batch_size, collate_fn=collate)
-    crops = track(loader, "NoW", console=Console(stderr=True))
-    write_submission(predictor, crops, images, args.output, args.device, args.expression, suffix=f".{args.format}")
-    validate_submission(args.output, images)
-    expression = "with expression" if args.expression else "neutral"
-    print(f"{args.output}: {len(images)} predictions ({expression}, mm), read back and found complete.")
+    predictor = load_predictor(network.checkpoint, network.face_model, network.level, device, network.imports)
+    data = NoWDataset(dataset, photos)
+    images = data.images(split)
+    crops = NoWPhotos(data, images, predictor.face_model, predictor.image_size, box_scale)
+    batches = track(DataLoader(crops, batch_size, collate_fn=collate), "NoW", console=Console(stderr=True))
+    write_submission(predictor, batches, images, output, device, expression, suffix=f".{format}")
+    validate_submission(output, images)
+    shape = "with expression" if expression else "neutral"
+    print(f"{output}: {len(images)} predictions ({shape}, mm), read back and found complete.")
     return 0

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
-HELP = "write a checkpoint's meshes in the layout that `mgc benchmark realy` and the official program take"
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("--checkpoint", type=Path, required=True, help="a checkpoint or an export")
-    parser.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="folder of the data set")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="of <subject>.jpg and <subject>_<view>.jpg")
-    parser.add_argument("--landmarks", type=Path, metavar="DIR", help="68 or 5 landmarks or a box of each image")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the predictions")
-    parser.add_argument("--view", choices=("frontal", "side"), default="frontal", help="default: frontal")
-    parser.add_argument(
-        "--topology", metavar="NAME|PATH.obj", help="see `mgc benchmark realy`; default: that of the face model"
-    )
-    parser.add_argument(
-        "--neutral", action="store_true", help="leave the predicted expression away; published scores include it"
-    )
-    parser.add_argument("--format", choices=("obj", "ply"), default="obj", help="of the meshes (default: obj)")
-    parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="default: 16")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, ... (default: cpu)")
+from mgc_lightning.arguments.types import Count, Folder
+from mgc_lightning.commands.benchmark_realy import Topology
+from mgc_lightning.evaluation.settings import MeshFormat, RealyView
+from mgc_lightning.networks.settings import NetworkSource
 
 
-def run(args: argparse.Namespace) -> int:
-    """Predict, write, read back."""
+def submit_realy(
+    *,
+    dataset: Folder,
+    images: Folder | None = None,
+    landmarks: Folder | None = None,
+    output: Folder,
+    view: RealyView = "frontal",
+    topology: Topology | None = None,
+    neutral: bool = False,
+    format: MeshFormat = "obj",
+    batch_size: Count = 16,
+    network: NetworkSource,
+    device: str = "cpu",
+) -> int:
+    """Write a checkpoint's meshes in the layout that `mgc benchmark realy` and the official program take.
+
+    Args:
+        dataset: folder of the data set.
+        images: folder of <subject>.jpg and <subject>_<view>.jpg.
+        landmarks: folder of 68 or 5 landmarks or a box of each image.
+        output: folder of the predictions.
+        view: which photographs.
+        topology: see `mgc benchmark realy`; default: that of the face model.
+        neutral: leave the predicted expression away; published scores include it.
+        format: of the meshes.
+        batch_size: photographs at a time.
+        network: the network.
+        device: of the network: cpu, cuda, ...
+    """
     from rich.console import Console
     from rich.progress import track
     from torch.utils.data import DataLoader
@@ -39,17 +47,16 @@ def run(args: argparse.Namespace) -> int:
     from mgc_lightning.evaluation.realy.topology import load_topology, topology_of
     from mgc_lightning.networks.predictor import load_predictor
 
-    predictor = load_predictor(args.checkpoint, device=args.device)
+    predictor = load_predictor(network.checkpoint, network.face_model, network.level, device, network.imports)
     model, size = predictor.face_model, predictor.image_size
-    topology = load_topology(args.topology) if args.topology else topology_of(model)
-    name = args.topology or topology.name
-    photos = RealyPhotos(args.dataset, model, size, args.images, args.landmarks, args.view)
-    crops = track(DataLoader(photos, args.batch_size, collate_fn=collate), "REALY", console=Console(stderr=True))
-    write_predictions(predictor, crops, args.output, args.device, args.neutral, suffix=f".{args.format}")
-    validate_predictions(args.output, photos.names, args.view, topology)
+    template = load_topology(topology) if topology else topology_of(model)
+    photos = RealyPhotos(dataset, model, size, images, landmarks, view)
+    crops = track(DataLoader(photos, batch_size, collate_fn=collate), "REALY", console=Console(stderr=True))
+    write_predictions(predictor, crops, output, device, neutral, suffix=f".{format}")
+    validate_predictions(output, photos.names, view, template)
     print(
-        f"{args.output}: {len(photos)} {args.view} predictions (mm), read back and found complete. Score them:\n"
-        f"  mgc benchmark realy --dataset {args.dataset} --predictions {args.output} --topology {name} "
-        f"--view {args.view} --output realy.json"
+        f"{output}: {len(photos)} {view} predictions (mm), read back and found complete. Score them:\n"
+        f"  mgc benchmark realy --dataset {dataset} --predictions {output} --topology {topology or template.name} "
+        f"--view {view} --output realy.json"
     )
     return 0

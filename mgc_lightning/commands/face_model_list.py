@@ -1,19 +1,13 @@
-"""List face models."""
+"""`mgc face-model list`: the face models that are here, and those that can be."""
 
 from __future__ import annotations
 
-import argparse
-
-HELP = "list the face models that are installed, and those that can be imported"
+from mgc_lightning.face_models.names import OWNERS_FILES
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments."""
-
-
-def run(args: argparse.Namespace) -> int:
-    """Print what is installed and what is not; the status is 1 if a file cannot be read."""
-    from mgc_lightning.face_models.importing import SOURCES, list_face_models
+def list_models() -> int:
+    """List the face models that are installed, and those that can be imported."""
+    from mgc_lightning.face_models.importing import list_face_models
     from mgc_lightning.face_models.landmark_sets import landmark_sets
 
     entries = list_face_models()
@@ -30,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
             print("    landmark sets: " + ", ".join(f"{entry.name}@{name}" for name in sets))
         print(f"    {entry.path}\n")
     installed = {entry.name for entry in entries}
-    for kind, source in SOURCES.items():
+    for kind, file in OWNERS_FILES.items():
         if kind not in installed:
-            print(f"{kind}: not installed; mgc face-model import {kind} --source PATH ({source.what})")
+            print(f"{kind}: not installed; mgc face-model import {kind} --source PATH ({file})")
     return int(any(entry.data is None for entry in entries))

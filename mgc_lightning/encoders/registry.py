@@ -184,8 +184,7 @@ def _find_class(stored: Mapping[str, Any], imports: Sequence[str]) -> type[nn.Mo
     where = where if where and "<" not in where and where != "__main__" else "MODULE"
     raise MGCError(
         f"The stored network has the backbone `{path or name}`, which is not registered; known are "
-        f"{sorted(BACKBONES)}. If you trust it, name the module that defines it: `--import {where}` on the command "
-        f"line, `imports=[{where!r}]` in Python"
+        f"{sorted(BACKBONES)}. If you trust it, name the module that defines it: `imports=[{where!r}]`"
     )
 
 

@@ -1,7 +1,6 @@
 from .face_model import FaceModel as FaceModel
 from .importing import import_face_model as import_face_model
 from .importing import list_face_models as list_face_models
-from .loading import EMBEDDED as EMBEDDED
 from .loading import available_face_models as available_face_models
 from .loading import converted_folder as converted_folder
 from .loading import face_model_path as face_model_path
@@ -12,5 +11,8 @@ from .model_data import RENDER_REGION as RENDER_REGION
 from .model_data import FaceModelData as FaceModelData
 from .model_data import FaceModelInfo as FaceModelInfo
 from .model_data import SourceFile as SourceFile
+from .names import EMBEDDED as EMBEDDED
+from .names import OWNERS_FILES as OWNERS_FILES
+from .names import ImportedModel as ImportedModel
 from .storage import read_face_model as read_face_model
 from .storage import save_face_model as save_face_model

@@ -8,11 +8,9 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.face_models.landmark_sets import choose_landmarks, split_name
 from mgc_lightning.face_models.model_data import FaceModelData
+from mgc_lightning.face_models.names import EMBEDDED
 from mgc_lightning.face_models.storage import read_face_model
 from mgc_lightning.files.places import PACKAGE, cache_folder
-
-EMBEDDED = "makehuman"
-"""Name of the model that ships with the package."""
 
 
 def converted_folder() -> Path:

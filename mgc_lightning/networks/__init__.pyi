@@ -7,3 +7,5 @@ from .files import save_network as save_network
 from .output_scaling import OutputScaling as OutputScaling
 from .predictor import Predictor as Predictor
 from .predictor import load_predictor as load_predictor
+from .settings import ExportFormat as ExportFormat
+from .settings import NetworkSource as NetworkSource

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -19,10 +20,11 @@ from torch import Tensor
 
 from mgc_lightning.encoders.rebuild import rebuilding_trouble
 from mgc_lightning.encoders.registry import class_path, is_ours
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
 from mgc_lightning.networks.files import load_network, save_network
+from mgc_lightning.networks.settings import ExportFormat
 from mgc_lightning.networks.stored import STEM
 
 OUTPUTS = ("coefficients", "verts", "landmarks")
@@ -40,12 +42,12 @@ class ExportedFile:
     """Describe one export that was run.
 
     Attributes:
-        format: `onnx`, `torch` or `safetensors`.
+        format: of the file.
         path: where it lies.
         differences: the largest difference to the module by output, over all tried batch sizes.
     """
 
-    format: str
+    format: ExportFormat
     path: Path
     differences: dict[str, float]
 
@@ -79,7 +81,7 @@ class ExportReport:
 def export_network(
     network: FaceNetwork,
     folder: str | os.PathLike[str],
-    formats: Sequence[str] = ("onnx", "torch", "safetensors"),
+    formats: Sequence[ExportFormat] = get_args(ExportFormat),
 ) -> ExportReport:
     """Export a network, run every export on batches of 1 and 3, and compare it with the module.
 
@@ -94,25 +96,34 @@ def export_network(
             dynamic batch) and `safetensors` (network.safetensors, weights and description).
 
     Raises:
-        MGCError: if a format is unknown, or an export differs from the module by more than `TOLERANCES`.
+        MGCError: if a format is unknown, an export differs from the module by more than `TOLERANCES`, or the folder
+            cannot be written.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise MGCError(f"Unknown export formats {unknown or list(formats)}; choose among {list(FORMATS)}")
+    for name in formats:
+        check_choice("formats", name, ExportFormat)
+    if not formats:
+        raise MGCError(f"`formats` must be some of {', '.join(FORMATS)}; got none")
     target = Path(folder)
     module = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
     report = ExportReport(target, notes=_notes(module, formats))
-    for name in dict.fromkeys(formats):
-        suffix, write = FORMATS[name]
-        path = target / f"{STEM}{suffix}"
-        with atomic_path(path) as temporary, _quiet():
-            run = write(module, temporary)
-            differences = compare(module, run)
-            _check(name, path, differences)
-        report.files.append(ExportedFile(name, path, differences))
-    with atomic_path(target / f"{STEM}.json") as temporary:
-        temporary.write_text(json.dumps(module.config, indent=2) + "\n", encoding="utf-8")
+    try:
+        for name in dict.fromkeys(formats):
+            report.files.append(_export(module, name, target))
+        with atomic_path(target / f"{STEM}.json") as temporary:
+            temporary.write_text(json.dumps(module.config, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise MGCError(f"Could not write to {target}: {error}") from error
     return report
+
+
+def _export(module: FaceNetwork, name: ExportFormat, folder: Path) -> ExportedFile:
+    suffix, write = FORMATS[name]
+    path = folder / f"{STEM}{suffix}"
+    with atomic_path(path) as temporary, _quiet():
+        run = write(module, temporary)
+        differences = compare(module, run)
+        _check(name, path, differences)
+    return ExportedFile(name, path, differences)
 
 
 def compare(network: FaceNetwork, run: Runner, batches: Sequence[int] = BATCHES) -> dict[str, float]:
@@ -146,7 +157,7 @@ def compare(network: FaceNetwork, run: Runner, batches: Sequence[int] = BATCHES)
     return worst
 
 
-def _check(name: str, path: Path, differences: dict[str, float]) -> None:
+def _check(name: ExportFormat, path: Path, differences: dict[str, float]) -> None:
     bad = {key: value for key, value in differences.items() if not value <= TOLERANCES[key]}
     if bad:
         raise MGCError(
@@ -154,7 +165,7 @@ def _check(name: str, path: Path, differences: dict[str, float]) -> None:
         )
 
 
-def _notes(module: FaceNetwork, formats: Sequence[str]) -> list[str]:
+def _notes(module: FaceNetwork, formats: Sequence[ExportFormat]) -> list[str]:
     notes = []
     if {"onnx", "torch"} & set(formats):
         model = module.face_model
@@ -243,7 +254,7 @@ def _quiet() -> Iterator[None]:
         exporter.setLevel(level)
 
 
-FORMATS: dict[str, tuple[str, Callable[[FaceNetwork, Path], Runner]]] = {
+FORMATS: dict[ExportFormat, tuple[str, Callable[[FaceNetwork, Path], Runner]]] = {
     "onnx": (".onnx", _write_onnx),
     "torch": (".pt2", _write_torch),
     "safetensors": (".safetensors", _write_safetensors),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.official.kinds import OfficialNetwork
 from mgc_lightning.official.names import (
     RESNET_SCOPE,
     Variable,
@@ -73,7 +74,7 @@ def convert_mgcnet(tensors: Mapping[str, np.ndarray], source: str = "The checkpo
     if any(name.startswith(f"{RESNET_SCOPE}/") and "/BatchNorm/" in name for name in tensors):
         raise MGCError(
             f"{source} has batch norm, which MGCNet's network does not: it is the ImageNet ResNet-50 that "
-            "training starts from. Convert it with --network imagenet, or give MGCNet's model-400000."
+            "training starts from. Convert it with `network=imagenet`, or give MGCNet's model-400000."
         )
     ours = {v.name for v in mgcnet_variables()}
     if not ours & set(tensors):
@@ -127,9 +128,8 @@ def convert_facenet(tensors: Mapping[str, np.ndarray], source: str = "The checkp
 
 Converter = Callable[[Mapping[str, Any], str], dict[str, Tensor]]
 
-CONVERTERS: dict[str, Converter] = {
+CONVERTERS: dict[OfficialNetwork, Converter] = {
     "mgcnet": convert_mgcnet,
     "imagenet": convert_imagenet,
     "facenet": convert_facenet,
 }
-"""Networks that can be imported, by the name that the command takes and the file carries."""

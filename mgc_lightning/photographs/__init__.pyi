@@ -1,7 +1,6 @@
 from . import sources as sources
 from .box import mean_face_box as mean_face_box
 from .box import similarity_from_box as similarity_from_box
-from .crop import CROP_SIZE as CROP_SIZE
 from .crop import fit_similarity_2d as fit_similarity_2d
 from .crop import five_points as five_points
 from .crop import invert_similarity as invert_similarity
@@ -13,7 +12,6 @@ from .crop import warp_to_crop as warp_to_crop
 from .detection import DetectedFace as DetectedFace
 from .detection import FaceDetector as FaceDetector
 from .detection import LandmarkFolder as LandmarkFolder
-from .detectors import DETECTORS as DETECTORS
 from .detectors import make_detector as make_detector
 from .face_alignment_detector import FaceAlignmentDetector as FaceAlignmentDetector
 from .head_pose import yaw_degrees as yaw_degrees
@@ -24,8 +22,13 @@ from .photos import as_image as as_image
 from .photos import from_array as from_array
 from .photos import from_pil as from_pil
 from .photos import read_photo as read_photo
-from .quality import QualityLimits as QualityLimits
 from .quality import RejectedError as RejectedError
+from .settings import CROP_SIZE as CROP_SIZE
+from .settings import DetectorName as DetectorName
+from .settings import QualityLimits as QualityLimits
+from .settings import SeveralFaces as SeveralFaces
+from .settings import SkinModel as SkinModel
+from .settings import SourceKind as SourceKind
 from .skin import MaskFolder as MaskFolder
 from .skin import SkinColours as SkinColours
 from .skin import SkinSegmenter as SkinSegmenter

@@ -9,9 +9,7 @@ from torch import Tensor
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.view_synthesis import Padding
-
-CROP_SIZE = 224
-"""Size in px that `TEMPLATE_5` is given for."""
+from mgc_lightning.photographs.settings import CROP_SIZE
 
 TEMPLATE_5: tuple[tuple[float, float], ...] = (
     (81.672401, 88.470589),

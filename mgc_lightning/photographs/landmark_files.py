@@ -60,7 +60,7 @@ def find_landmarks(place: Path, photo: Path, photos: int = 1) -> Path:
             raise MGCError(f"{place}: no landmarks for {photo.name}; expected one of {[c.name for c in candidates]}")
         return found
     if photos > 1:
-        raise MGCError(f"--landmarks {place} is one file for {photos} photographs: give a folder")
+        raise MGCError(f"{place} is one file for {photos} photographs: give a folder as `landmarks`")
     return place
 
 

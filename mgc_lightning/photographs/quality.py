@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -12,6 +10,7 @@ from torch import Tensor
 from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.crop import similarity_scale
 from mgc_lightning.photographs.detection import DetectedFace
+from mgc_lightning.photographs.settings import QualityLimits
 
 
 class RejectedError(MGCError):
@@ -24,33 +23,6 @@ class RejectedError(MGCError):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason, self.detail = reason, detail
-
-
-@dataclass(frozen=True)
-class QualityLimits:
-    """Set the limits of photographs.
-
-    Attributes:
-        min_scale: smallest size of the face: px of the photograph per px of the crop. MGCNet has no limit.
-        min_sharpness: smallest standard deviation of the Laplacian of the crop's grey inside the face, in 1/255.
-        min_confidence: smallest mean confidence of the landmarks, where the detector gives it.
-        min_score: smallest confidence of the face itself.
-        several: `largest` takes the largest of several faces, `reject` refuses the photograph.
-        second_face: with `reject`, a second face counts from this share of the largest one's size.
-        max_yaw: degrees.
-    """
-
-    min_scale: float = 0.3
-    min_sharpness: float = 2.0
-    min_confidence: float = 0.2
-    min_score: float = 0.5
-    several: str = "largest"
-    second_face: float = 0.3
-    max_yaw: float = 90.0
-
-    def __post_init__(self) -> None:
-        if self.several not in ("largest", "reject"):
-            raise MGCError(f"Expected several faces to be `largest` or `reject`, got {self.several!r}")
 
 
 def choose_face(faces: list[DetectedFace], limits: QualityLimits) -> DetectedFace:

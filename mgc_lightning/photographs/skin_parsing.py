@@ -37,7 +37,7 @@ class SkinParsing:
             except Exception as error:  # uniface raises many kinds where there is no network
                 raise MGCError(
                     f"The weights of the face parser could not be fetched ({type(error).__name__}: {error}). Use "
-                    "--skin colours, or give masks with --masks DIR"
+                    "`skin=colours`, or give `masks`"
                 ) from error
         self.parser = parser
 

@@ -40,7 +40,7 @@ def find_weights(url: str, given: Sequence[Path] = ()) -> Path:
     except (urllib.error.URLError, OSError, TimeoutError) as error:
         raise MGCError(
             f"The weights {name} are not here and could not be downloaded ({error}). Download {url} elsewhere and put "
-            f"it at {cached}, or name it with --weights PATH; or give landmarks yourself with --landmarks DIR"
+            f"it at {cached}, or name it in `weights`; or give `landmarks` yourself"
         ) from error
     except RuntimeError as error:
         raise MGCError(f"{url}: the download is damaged ({error}); try again") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
+from mgc_lightning.face_models import FaceModel, load_face_model
 from mgc_lightning.photographs.crop import (
-    CROP_SIZE,
     five_points,
     similarity_to_template,
     transform_points2d,
     warp_to_crop,
 )
 from mgc_lightning.photographs.detection import DetectedFace, FaceDetector, LandmarkFolder, detect_shrunk, read_68
-from mgc_lightning.photographs.detectors import DETECTORS, make_detector
+from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.head_pose import head_pose, yaw_degrees
 from mgc_lightning.photographs.quality import (
-    QualityLimits,
     RejectedError,
     check_scale,
     check_sharpness,
@@ -37,48 +34,11 @@ from mgc_lightning.photographs.skin import MaskFolder, SkinColours, SkinSegmente
 from mgc_lightning.photographs.sources.known import read_mat_landmarks
 from mgc_lightning.photographs.sources.photo import Photo
 from mgc_lightning.photographs.sources.read import read_source_photo
+from mgc_lightning.preparation.settings import FaceSettings
 from mgc_lightning.triplets.samples import ViewFiles, encode_jpeg
 
-SEGMENTERS = ("colours", "parsing")
 MIN_INSIDE = 0.6
 """Share of the landmarks that must lie in the picture."""
-
-
-@dataclass(frozen=True)
-class FaceSettings:
-    """Set how photographs become crops.
-
-    Attributes:
-        size: side of the crops in px.
-        detector: one of `DETECTORS`, where a source brings no landmarks.
-        landmarks: folder of given landmarks, which replaces the detector.
-        skin: one of `SEGMENTERS`.
-        masks: folder of given skin masks, which replaces the segmenter.
-        weights: files or folders of the detector's weights.
-        device: of the detector.
-        quality: of JPEG.
-        face_model: for the yaw.
-        limits: of the photographs' quality.
-    """
-
-    size: int = CROP_SIZE
-    detector: str = "face-alignment"
-    landmarks: Path | None = None
-    skin: str = "colours"
-    masks: Path | None = None
-    weights: tuple[Path, ...] = ()
-    device: str = "cpu"
-    quality: int = 95
-    face_model: str = EMBEDDED
-    limits: QualityLimits = field(default_factory=QualityLimits)
-
-    def __post_init__(self) -> None:
-        if self.detector not in DETECTORS or self.skin not in SEGMENTERS:
-            raise MGCError(
-                f"Expected a detector of {DETECTORS} and skin of {SEGMENTERS}, got {self.detector!r} and {self.skin!r}"
-            )
-        if not 32 <= self.size <= 2048 or not 1 <= self.quality <= 100:
-            raise MGCError(f"Expected a size of 32 to 2048 px and a quality of 1 to 100: {self.size}, {self.quality}")
 
 
 DetectorFactory = Callable[[FaceSettings, Path], FaceDetector]

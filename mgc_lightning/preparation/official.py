@@ -15,8 +15,8 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import FaceModel, load_face_model
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.photographs.head_pose import head_pose, yaw_degrees
+from mgc_lightning.preparation.claim import claim
 from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
-from mgc_lightning.preparation.run import claim
 from mgc_lightning.preparation.settings import PrepareSettings
 from mgc_lightning.triplets.grouping import Face, Split, Triplet
 from mgc_lightning.triplets.official import OfficialLayout

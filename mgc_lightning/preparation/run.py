@@ -19,24 +19,29 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mgc_lightning import __version__
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.photographs.sources.photo import Photo, PhotoSource
+from mgc_lightning.photographs.settings import SourceKind
+from mgc_lightning.photographs.sources.find import find_kind, open_source
+from mgc_lightning.photographs.sources.photo import Photo, PhotoSource, source_digest
 from mgc_lightning.preparation.chunks import CHUNK, ChunkReport, Chunks
-from mgc_lightning.preparation.faces import DetectorFactory, FacePreparer, FaceSettings, choose_detector
+from mgc_lightning.preparation.claim import WORK, claim
+from mgc_lightning.preparation.faces import DetectorFactory, FacePreparer, choose_detector
+from mgc_lightning.preparation.official import convert_official
 from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
-from mgc_lightning.preparation.settings import PrepareSettings, source_digest
+from mgc_lightning.preparation.settings import FaceSettings, PrepareSettings
 from mgc_lightning.triplets.grouping import Split, Triplet, form_triplets
 from mgc_lightning.triplets.samples import sample_files
 from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, write_shard
 
-WORK = ".work"
-SETTINGS = "settings.json"
+DEFAULTS = PrepareSettings()
 
 
 def prepare(
-    source: PhotoSource,
-    output: Path,
-    settings: PrepareSettings,
+    source: PhotoSource | str | Path | Sequence[str | Path],
+    output: str | Path,
+    settings: PrepareSettings = DEFAULTS,
     *,
+    kind: SourceKind = "auto",
+    every: float = 1.0,
     jobs: int = 1,
     detector: DetectorFactory = choose_detector,
     console: Console | None = None,
@@ -44,9 +49,11 @@ def prepare(
     """Prepare a set, or go on where an interrupted run stopped; the result is the same.
 
     Args:
-        source: the photographs.
+        source: the photographs; or a folder, a .csv list or a data set; or videos.
         output: folder of the set: new, empty, or of an interrupted run with the same source and settings.
         settings: of faces and groups.
+        kind: layout of a source that is given by its place.
+        every: seconds between frames of videos.
         jobs: processes.
         detector: makes the face detector in each process; must be picklable for several.
         console: where progress and the histogram are shown; nowhere if not given.
@@ -55,8 +62,15 @@ def prepare(
         the manifest.
 
     Raises:
-        MGCError: if `output` holds anything else, or cannot be written, or no photograph is usable.
+        MGCError: if there is no source, `output` holds anything else, or cannot be written, or no photograph is usable.
     """
+    output = Path(output)
+    if not isinstance(source, PhotoSource):
+        places = [Path(place) for place in ([source] if isinstance(source, str | Path) else source)]
+        found = find_kind(places, kind)
+        if found == "official":
+            return convert_official(places[0], output, settings, console=console)
+        source = open_source(places, found, every)
     try:
         described = {**settings.describe(), "source": source_digest(source), "kind": source.kind}
         finished = claim(output, described)
@@ -70,48 +84,6 @@ def prepare(
     if console is not None:
         console.print(histogram(finished["summary"]))
     return finished
-
-
-def claim(output: Path, described: dict[str, Any]) -> dict[str, Any] | None:
-    """Make sure that a folder is ours to write; give the manifest if the set is there already.
-
-    Raises:
-        MGCError: if it holds another set, or other files.
-    """
-    manifest, started = output / MANIFEST, output / WORK / SETTINGS
-    if manifest.is_file():
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-        _compare(output, content.get("settings", {}), described)
-        shutil.rmtree(output / WORK, ignore_errors=True)
-        return content
-    if started.is_file():
-        _compare(output, json.loads(started.read_text(encoding="utf-8")), described)
-        # What a killed run was writing.
-        for file in [*output.glob(".*"), *(output / WORK).glob(".*")]:
-            if file.is_file():
-                file.unlink()
-    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise MGCError(f"{output} exists and holds something else: give a new or empty folder")
-    else:
-        with atomic_path(started) as temporary:
-            temporary.write_text(json.dumps(described, indent=1), encoding="utf-8")
-    return None
-
-
-def _compare(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    flat_before, flat_now = _flatten(before), _flatten(now)
-    changed = [
-        f"{key}: {flat_before.get(key)} -> {value}" for key, value in flat_now.items() if flat_before.get(key) != value
-    ]
-    if changed:
-        raise MGCError(f"{output} holds another set ({'; '.join(changed[:4])}): give another folder")
-
-
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 _preparer: FacePreparer | None = None
@@ -188,7 +160,7 @@ def _reports(
                     yield future.result()
         except BrokenProcessPool as error:
             raise MGCError(
-                "A process was killed (out of memory?). Run the same command again to go on, with fewer --jobs"
+                "A process was killed (out of memory?). Run the same again to go on, with fewer `jobs`"
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)

@@ -1,16 +1,53 @@
-"""What determines a set: compared when work is resumed."""
+"""What determines a set: compared when work is resumed; nothing here imports torch."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from mgc_lightning.photographs.sources.photo import PhotoSource
-from mgc_lightning.preparation.faces import FaceSettings
+from mgc_lightning.arguments.types import AnyPath, Count, Folder, NameOrPath, Pixels
+from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.face_models.names import EMBEDDED
+from mgc_lightning.photographs.settings import CROP_SIZE, DetectorName, QualityLimits, SkinModel
 from mgc_lightning.triplets.grouping import GroupingSettings
+
+
+@dataclass(frozen=True)
+class FaceSettings:
+    """Set how photographs become crops.
+
+    Attributes:
+        size: side of the crops in px.
+        detector: finds the face and its landmarks, where a source brings none.
+        landmarks: folder of given landmarks (.pts, .txt, .npy), which replaces the detector.
+        skin: model of the skin.
+        masks: folder of given skin masks, which replaces that model.
+        weights: files or folders of the detector's weights.
+        device: of the detector: cpu, cuda, ...
+        quality: of JPEG.
+        face_model: for the yaw.
+        limits: of the photographs' quality.
+    """
+
+    size: Pixels = CROP_SIZE
+    detector: DetectorName = "face-alignment"
+    landmarks: Folder | None = None
+    skin: SkinModel = "colours"
+    masks: Folder | None = None
+    weights: tuple[AnyPath, ...] = ()
+    device: str = "cpu"
+    quality: int = 95
+    face_model: NameOrPath = EMBEDDED
+    limits: QualityLimits = field(default_factory=QualityLimits)
+
+    def __post_init__(self) -> None:
+        check_choice("detector", self.detector, DetectorName)
+        check_choice("skin", self.skin, SkinModel)
+        if not 32 <= self.size <= 2048 or not 1 <= self.quality <= 100:
+            raise MGCError(
+                f"Expected a `size` of 32 to 2048 px and a `quality` of 1 to 100; got {self.size} and {self.quality}"
+            )
 
 
 @dataclass(frozen=True)
@@ -25,7 +62,7 @@ class PrepareSettings:
 
     faces: FaceSettings = field(default_factory=FaceSettings)
     grouping: GroupingSettings = field(default_factory=GroupingSettings)
-    shard_samples: int = 500
+    shard_samples: Count = 500
 
     def describe(self) -> dict[str, Any]:
         """Give plain values."""
@@ -33,22 +70,3 @@ class PrepareSettings:
         # Where weights lie and what runs them does not change what is wanted.
         del described["faces"]["weights"], described["faces"]["device"]
         return described
-
-
-def source_digest(source: PhotoSource) -> str:
-    """Hash the list of photographs: names, identities, captures, sizes."""
-    digest = hashlib.sha256(source.kind.encode())
-    for photo in source:
-        size = _size(photo.path)
-        line = (
-            f"{photo.name}\0{photo.identity}\0{photo.capture}\0{photo.frame}\0{photo.landmarks is not None}\0{size}\n"
-        )
-        digest.update(line.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

@@ -8,7 +8,12 @@ from .meshes import write_neutral as write_neutral
 from .pictures import draw_pictures as draw_pictures
 from .reconstructor import FaceReconstructor as FaceReconstructor
 from .reconstructor import Reconstruction as Reconstruction
+from .report import Done as Done
+from .report import Refused as Refused
+from .report import RunReport as RunReport
+from .run import reconstruct as reconstruct
 from .same_person import refine_same_person as refine_same_person
+from .settings import ReconstructSettings as ReconstructSettings
 from .smoothing import smooth_coefficients as smooth_coefficients
 from .texture import Atlas as Atlas
 from .texture import bake_texture as bake_texture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.detection import DetectedFace
 from mgc_lightning.photographs.landmark_files import find_landmarks, read_landmarks
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
+from mgc_lightning.reconstruction.settings import WhereSettings
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,12 @@ class FaceFinder:
 
     Args:
         reconstructor: with a detector, where neither landmarks nor a box are given.
-        landmarks: a file, or a folder of files by the photographs' stems.
-        box: x0, y0, x1, y1 px.
-        every: all faces that the detector finds, not the largest alone.
+        where: landmarks, a box, or which of the detected faces.
     """
 
-    def __init__(
-        self,
-        reconstructor: FaceReconstructor,
-        landmarks: Path | None = None,
-        box: Sequence[float] | None = None,
-        every: bool = False,
-    ) -> None:
-        self.reconstructor, self.landmarks, self.box, self.every = reconstructor, landmarks, box, every
+    def __init__(self, reconstructor: FaceReconstructor, where: WhereSettings) -> None:
+        self.reconstructor = reconstructor
+        self.landmarks, self.box, self.every = where.landmarks, where.box, where.faces == "all"
 
     def find(self, image: Float[Tensor, "3 H W"], path: Path, count: int = 1) -> list[FacePlace]:
         """Find the faces of a photograph, the largest first; one of `count` photographs.
@@ -62,9 +55,7 @@ class FaceFinder:
             return [FacePlace(self.reconstructor.align(image, landmarks=points), known)]
         faces = self.reconstructor.detect(image, path)
         if not faces:
-            raise MGCError(
-                f"{path}: no face was found; give its landmarks (--landmarks FILE) or a box (--box x0 y0 x1 y1)"
-            )
+            raise MGCError(f"{path}: no face was found; give its `landmarks`, or a `box` around it")
         chosen = faces if self.every else faces[:1]
         return [FacePlace(self.reconstructor.align(image, landmarks=f.landmarks), f.landmarks) for f in chosen]
 

@@ -196,8 +196,8 @@ class FaceReconstructor:
         """
         if self.detector is None:
             raise MGCError(
-                "Where is the face? Give its landmarks (--landmarks FILE, 5 or 68 points), a box around it "
-                "(--box x0 y0 x1 y1), or a detector (--detector NAME)"
+                "Where is the face? Give its `landmarks` (5 or 68 points), a `box` around it (x0, y0, x1, y1), or a "
+                "`detector`"
             )
         return detect_shrunk(self.detector, image, path)
 
@@ -209,14 +209,14 @@ class FaceReconstructor:
     ) -> Float[Tensor, "2 3"]:
         """Find the similarity from the photograph to the crop, by landmarks, by box, or by the detector."""
         if landmarks is not None and box is not None:
-            raise MGCError("Give either landmarks or a box, not both")
+            raise MGCError("Give either `landmarks` or `box`, not both")
         if box is not None:
             target = mean_face_box(self.face_model, self.image_size).cpu()
             return similarity_from_box(torch.as_tensor(box, dtype=torch.float32), target)
         if landmarks is None:
             faces = self.detect(image)
             if not faces:
-                raise MGCError("No face was found; give its landmarks (--landmarks FILE) or a box (--box x0 y0 x1 y1)")
+                raise MGCError("No face was found; give its `landmarks`, or a `box` around it")
             landmarks = faces[0].landmarks
         points = checked_landmarks(torch.as_tensor(landmarks).detach().cpu())
         return similarity_to_template(points if len(points) == 5 else five_points(points), self.image_size)

@@ -1,109 +1,115 @@
-"""The work of `mgc reconstruct`: every input is done, or named with the reason."""
+"""From photographs and videos to files of faces: every input is done, or named with the reason."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import Progress
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.reconstruction.files import write_reconstruction
-from mgc_lightning.reconstruction.inputs import find_inputs, name_folders
+from mgc_lightning.reconstruction.inputs import Inputs, find_inputs, name_folders
 from mgc_lightning.reconstruction.meshes import write_neutral
 from mgc_lightning.reconstruction.places import FaceFinder, FacePlace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
+from mgc_lightning.reconstruction.report import Done, Refused, RunReport
 from mgc_lightning.reconstruction.same_person import refine_same_person
-from mgc_lightning.reconstruction.video import video_faces, write_video_faces
+from mgc_lightning.reconstruction.settings import ReconstructSettings
+from mgc_lightning.reconstruction.video import VideoFaces, video_faces, write_video_faces
 from mgc_lightning.rendering.renderer import FaceRenderer
 
-
-@dataclass
-class RunReport:
-    """Collect what became of the inputs.
-
-    Attributes:
-        done: input and its folder.
-        failed: input and the reason.
-        skipped: files of folders that are neither photographs nor videos.
-    """
-
-    done: list[tuple[str, str]] = field(default_factory=list)
-    failed: list[tuple[str, str]] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-
-    def fail(self, place: Path, error: Exception) -> None:
-        """Name an input that could not be used."""
-        print(f"error: {error}", file=sys.stderr)
-        self.failed.append((str(place), str(error)))
-
-    def write(self, path: Path) -> None:
-        """Write all of it as JSON."""
-        names = {"done": ("input", "folder"), "failed": ("input", "reason"), "skipped": ("input", "reason")}
-        content = {
-            part: [dict(zip(keys, row, strict=True)) for row in getattr(self, part)] for part, keys in names.items()
-        }
-        with atomic_path(path) as temporary:
-            text = json.dumps(content, indent=1, ensure_ascii=False)
-            temporary.write_bytes((text + "\n").encode("utf-8", "surrogateescape"))
+DEFAULTS = ReconstructSettings()
+OnResult = Callable[[Done | Refused], None]
+"""Is told of every face that is written, with the face itself, and of every input that could not be used."""
+OnStep = Callable[[str, int, int], None]
+"""Is told in long work what is done: its name, the steps that are done, and how many there are."""
 
 
-def reconstruct_inputs(args: argparse.Namespace) -> int:
-    """Reconstruct everything that the command line names; 1 if something could not be used.
+def reconstruct(
+    inputs: str | Path | Sequence[str | Path],
+    output: str | Path,
+    network: FaceReconstructor | NetworkSource | str | Path,
+    settings: ReconstructSettings = DEFAULTS,
+    *,
+    device: str = "cpu",
+    keep_faces: bool = False,
+    on_result: OnResult = lambda _: None,
+    on_step: OnStep = lambda *_: None,
+) -> RunReport:
+    """Reconstruct the faces of photographs and videos, and write pictures, meshes, landmarks and coefficients.
+
+    Args:
+        inputs: photographs, videos, folders of them, patterns like `photos/*.jpg`.
+        output: folder to write to, with a sub-folder for each face and a report.json.
+        network: a checkpoint or an export, by its path or with its face model; or what is loaded already.
+        settings: where the faces are, whose they are, what is written.
+        device: where network and detector run, if they are loaded here.
+        keep_faces: keep every face in the report; photographs take memory, 12 bytes a pixel.
+        on_result: called with each face, and each input that fails.
+        on_step: called while videos and refinements go on.
+
+    Returns:
+        What was written, what could not be used, and what was skipped, by input. Where one of several inputs cannot
+        be used the others are done all the same.
 
     Raises:
-        MGCError: if the only input cannot be used, or the output cannot be written.
+        MGCError: if the only input cannot be used, nothing is found, or the output cannot be written.
+
+    Example:
+        >>> report = reconstruct("holiday/", "faces/", "best.ckpt", keep_faces=True)  # doctest: +SKIP
+        >>> {done.input.name: done.face.coefficients.identity for done in report.done}  # doctest: +SKIP
     """
-    inputs = find_inputs(args.inputs)
-    if args.box and len(inputs.photos) + len(inputs.videos) > 1:
-        raise MGCError("--box belongs to one input; give --landmarks DIR for several, or let a detector look")
-    given = args.landmarks is not None or args.box is not None
-    reconstructor = FaceReconstructor.load(
-        args.checkpoint,
-        face_model=args.face_model,
-        level=args.level,
-        detector=None if given else make_detector(args.detector, args.device, args.weights),
-        device=args.device,
-    )
-    finder = FaceFinder(reconstructor, args.landmarks, args.box, args.faces == "all")
-    report = RunReport(skipped=inputs.skipped)
-    alone = len(inputs.photos) + len(inputs.videos) == 1
-    names = name_folders([*inputs.photos, *inputs.videos])
-    if args.same_person and (len(inputs.photos) < 2 or inputs.videos or args.faces == "all" or args.box):
-        raise MGCError(
-            "--same-person takes two or more photographs of one face each, with landmarks or a detector, and no video; "
-            f"got {len(inputs.photos)} photographs and {len(inputs.videos)} videos"
-        )
-    if args.one_moment and not args.same_person:
-        raise MGCError("--one-moment belongs to --same-person")
+    found = find_inputs([inputs] if isinstance(inputs, str | Path) else inputs)
+    _check(found, settings)
+    reconstructor = _load(network, settings, device)
+    run = _Run(reconstructor, settings, RunReport(Path(output)), found, keep_faces, on_result, on_step)
+    run.report.skipped += [Refused(Path(file), reason) for file, reason in found.skipped]
     try:
-        photos = _one_person if args.same_person else _photos
-        photos(inputs.photos, names, reconstructor, finder, args, report, alone)
-        for video, name in zip(inputs.videos, names[len(inputs.photos) :], strict=True):
-            try:
-                _video(video, args.output / name, reconstructor, finder, args)
-                report.done.append((str(video), name))
-            except MGCError as error:
-                if alone:
-                    raise
-                report.fail(video, error)
-        report.write(args.output / "report.json")
+        run.photographs()
+        run.videos()
+        run.report.write()
     except OSError as error:  # a full or read-only disk: no later input would fare better
-        raise MGCError(f"Could not write to {args.output}: {error}") from error
-    if report.failed:
-        print(f"{len(report.failed)} of {len(names)} inputs could not be used: see {args.output / 'report.json'}")
-    return 1 if report.failed else 0
+        raise MGCError(f"Could not write to {output}: {error}") from error
+    return run.report
+
+
+def _check(found: Inputs, settings: ReconstructSettings) -> None:
+    photos, videos = len(found.photos), len(found.videos)
+    if settings.box and photos + videos > 1:
+        raise MGCError("`box` belongs to one input; for several give a folder as `landmarks`, or let a detector look")
+    if settings.same_person and (photos < 2 or videos or settings.faces == "all" or settings.box):
+        raise MGCError(
+            "`same_person=True` takes two or more photographs of one face each, with `landmarks` or a detector, and no "
+            f"video; got {photos} photographs and {videos} videos"
+        )
+
+
+def _load(
+    network: FaceReconstructor | NetworkSource | str | Path, settings: ReconstructSettings, device: str
+) -> FaceReconstructor:
+    given = settings.landmarks is not None or settings.box is not None
+    if isinstance(network, FaceReconstructor):
+        if given or network.detector is not None:
+            return network
+        detector = make_detector(settings.detector, str(network.device), settings.weights)
+        return FaceReconstructor(network.predictor, detector, network.device)
+    source = network if isinstance(network, NetworkSource) else NetworkSource(Path(network))
+    return FaceReconstructor.load(
+        source.checkpoint,
+        face_model=source.face_model,
+        level=source.level,
+        detector=None if given else make_detector(settings.detector, device, settings.weights),
+        device=device,
+        imports=source.imports,
+    )
 
 
 @dataclass
@@ -114,110 +120,111 @@ class _Found:
     place: FacePlace
 
 
-def _photos(
-    photos: list[Path],
-    names: list[str],
-    reconstructor: FaceReconstructor,
-    finder: FaceFinder,
-    args: argparse.Namespace,
-    report: RunReport,
-    alone: bool,
-) -> None:
-    renderer = FaceRenderer()
-    for batch in _batches(photos, names, finder, args, report, alone):
-        matrices = torch.stack([found.place.crop_from_image for found in batch])
-        faces = reconstructor.reconstruct_aligned([found.image for found in batch], matrices)
-        for found, face in zip(batch, faces, strict=True):
-            _write(found, face, reconstructor, renderer, args, report)
+class _Run:
+    def __init__(
+        self,
+        reconstructor: FaceReconstructor,
+        settings: ReconstructSettings,
+        report: RunReport,
+        inputs: Inputs,
+        keep_faces: bool,
+        on_result: OnResult,
+        on_step: OnStep,
+    ) -> None:
+        self.reconstructor, self.settings, self.report, self.inputs = reconstructor, settings, report, inputs
+        self.keep_faces, self.on_result, self.on_step = keep_faces, on_result, on_step
+        self.finder = FaceFinder(reconstructor, settings)
+        self.renderer = FaceRenderer()
+        files = [*inputs.photos, *inputs.videos]
+        self.names = dict(zip(files, name_folders(files), strict=True))
 
+    def photographs(self) -> None:
+        """Reconstruct photographs a few at a time, or all of them as one person's."""
+        if self.settings.same_person:
+            self._one_person()
+            return
+        for batch in self._batches():
+            matrices = torch.stack([found.place.crop_from_image for found in batch])
+            faces = self.reconstructor.reconstruct_aligned([found.image for found in batch], matrices)
+            self._write(batch, faces)
 
-def _write(
-    found: _Found,
-    face: Reconstruction,
-    reconstructor: FaceReconstructor,
-    renderer: FaceRenderer,
-    args: argparse.Namespace,
-    report: RunReport,
-) -> None:
-    folder = args.output / found.folder
-    options: dict[str, Any] = {"neutral": args.neutral, "full_head": args.full_head}
-    written = write_reconstruction(face, folder, reconstructor.face_model, renderer, **options)
-    print(f"{found.photo}: {len(written)} files in {folder}", flush=True)
-    report.done.append((str(found.photo), found.folder))
+    def videos(self) -> None:
+        """Reconstruct videos one by one."""
+        for video in self.inputs.videos:
+            folder = self.report.output / self.names[video]
+            try:
+                faces = self._video(video)
+                files = write_video_faces(
+                    faces, self.reconstructor, folder, self.settings.neutral, self._steps_of(video)
+                )
+            except MGCError as error:
+                self._refuse(video, error)
+            else:
+                self._done(Done(video, folder, files, faces))
 
+    def _video(self, video: Path) -> VideoFaces:
+        def locate(image: Tensor, frame: int, last: Tensor | None) -> Tensor | None:
+            return self.finder.follow(image, frame, last, video)
 
-def _one_person(
-    photos: list[Path],
-    names: list[str],
-    reconstructor: FaceReconstructor,
-    finder: FaceFinder,
-    args: argparse.Namespace,
-    report: RunReport,
-    alone: bool,
-) -> None:
-    found = [item for batch in _batches(photos, names, finder, args, report, alone) for item in batch]
-    without = [item.photo.name for item in found if item.place.landmarks is None]
-    if without or len(found) < 2:
-        raise MGCError(
-            f"Refining needs 68 landmarks in two or more photographs; "
-            f"{f'{without[0]} has five' if without else f'{len(found)} could be used'}"
-        )
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(f"refining {len(found)} photographs", total=args.steps)
+        return video_faces(video, self.reconstructor, locate, self.settings.smooth, self._steps_of(video))
+
+    def _steps_of(self, video: Path) -> OnStep:
+        return lambda stage, done, total: self.on_step(f"{video.name}: {stage}", done, total)
+
+    def _one_person(self) -> None:
+        found = [item for batch in self._batches() for item in batch]
+        without = [item.photo.name for item in found if item.place.landmarks is None]
+        if without or len(found) < 2:
+            raise MGCError(
+                f"Refining needs 68 landmarks in two or more photographs; "
+                f"{f'{without[0]} has five' if without else f'{len(found)} could be used'}"
+            )
         faces = refine_same_person(
-            reconstructor,
+            self.reconstructor,
             [item.image for item in found],
             [item.place.landmarks for item in found if item.place.landmarks is not None],
-            one_moment=args.one_moment,
-            steps=args.steps,
-            on_step=lambda done, total: progress.update(task, completed=done, total=total),
+            one_moment=self.settings.one_moment,
+            steps=self.settings.steps,
+            on_step=lambda done, total: self.on_step(f"refining {len(found)} photographs", done, total),
         )
-    for item, face in zip(found, faces, strict=True):
-        _write(item, face, reconstructor, FaceRenderer(), args, report)
-    path = write_neutral(faces[0], args.output / "neutral.obj", reconstructor.face_model)
-    print(f"the face that all of them share, without expression: {path}")
+        self._write(found, faces)
+        model = self.reconstructor.face_model
+        self.report.shared = write_neutral(faces[0], self.report.output / "neutral.obj", model)
 
+    def _batches(self) -> Iterator[list[_Found]]:
+        """Read and locate a few faces at a time, so that memory does not grow with the number of photographs."""
+        batch: list[_Found] = []
+        for photo in self.inputs.photos:
+            try:
+                image = read_photo(photo)
+                places = self.finder.find(image, photo, len(self.inputs.photos))
+            except MGCError as error:
+                self._refuse(photo, error)
+                continue
+            for number, place in enumerate(places, start=1):
+                name = self.names[photo] if number == 1 else f"{self.names[photo]}_face{number}"
+                batch.append(_Found(photo, name, image, place))
+                if len(batch) >= self.settings.batch_size:
+                    yield batch
+                    batch = []
+        if batch:
+            yield batch
 
-def _batches(
-    photos: list[Path], names: list[str], finder: FaceFinder, args: argparse.Namespace, report: RunReport, alone: bool
-) -> Iterator[list[_Found]]:
-    """Read and locate a few faces at a time, so that memory does not grow with the number of photographs."""
-    batch: list[_Found] = []
-    for photo, name in zip(photos, names, strict=False):
-        try:
-            image = read_photo(photo)
-            places = finder.find(image, photo, len(photos))
-        except MGCError as error:
-            if alone:
-                raise
-            report.fail(photo, error)
-            continue
-        for number, place in enumerate(places, start=1):
-            batch.append(_Found(photo, name if number == 1 else f"{name}_face{number}", image, place))
-            if len(batch) >= args.batch_size:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
+    def _write(self, found: list[_Found], faces: list[Reconstruction]) -> None:
+        options: dict[str, Any] = {"neutral": self.settings.neutral, "full_head": self.settings.full_head}
+        for item, face in zip(found, faces, strict=True):
+            folder = self.report.output / item.folder
+            files = write_reconstruction(face, folder, self.reconstructor.face_model, self.renderer, **options)
+            self._done(Done(item.photo, folder, files, face))
 
+    def _done(self, done: Done) -> None:
+        self.on_result(done)
+        self.report.done.append(done if self.keep_faces else dataclasses.replace(done, face=None))
 
-def _video(
-    video: Path, folder: Path, reconstructor: FaceReconstructor, finder: FaceFinder, args: argparse.Namespace
-) -> None:
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        tasks: dict[str, Any] = {}
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(f"{video.name}: {stage}", total=total)
-            progress.update(tasks[stage], completed=done, total=total)
-
-        def locate(image: Tensor, frame: int, last: Tensor | None) -> Tensor | None:
-            return finder.follow(image, frame, last, video)
-
-        faces = video_faces(video, reconstructor, locate, args.smooth, report)
-        written = write_video_faces(faces, reconstructor, folder, args.neutral, report)
-    missing = int((~faces.known).sum())
-    print(f"{video}: {len(written)} files in {folder}; {missing} of {len(faces.known)} frames without a face")
+    def _refuse(self, file: Path, error: MGCError) -> None:
+        """Note an input that cannot be used; if it is the only one, that is the end."""
+        if len(self.names) == 1:
+            raise error
+        refused = Refused(file, str(error))
+        self.on_result(refused)
+        self.report.failed.append(refused)

@@ -7,12 +7,12 @@ from .dataset import render_latents as render_latents
 from .expression import ExpressionSampler as ExpressionSampler
 from .generator import TripletGenerator as TripletGenerator
 from .latents import LatentSampler as LatentSampler
-from .now_set import NoWSetSettings as NoWSetSettings
 from .now_set import write_now_set as write_now_set
-from .realy import RealySetSettings as RealySetSettings
 from .realy import synthesize_realy as synthesize_realy
 from .scanner import Scan as Scan
-from .scanner import ScannerSettings as ScannerSettings
 from .scanner import scan_head as scan_head
+from .set_settings import NoWSetSettings as NoWSetSettings
+from .set_settings import RealySetSettings as RealySetSettings
+from .set_settings import ScannerSettings as ScannerSettings
 from .settings import SyntheticSettings as SyntheticSettings
 from .skin import SkinSampler as SkinSampler

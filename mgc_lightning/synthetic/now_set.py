@@ -30,8 +30,8 @@ from mgc_lightning.metrics.now.aggregate import CHALLENGES
 from mgc_lightning.metrics.now.landmarks import LANDMARK_NAMES
 from mgc_lightning.synthetic.generator import TripletGenerator
 from mgc_lightning.synthetic.latents import LatentSampler
-from mgc_lightning.synthetic.scanner import DEFAULTS as DEFAULT_SCANNER
-from mgc_lightning.synthetic.scanner import ScannerSettings, scan_head
+from mgc_lightning.synthetic.scanner import scan_head
+from mgc_lightning.synthetic.set_settings import NoWSetSettings
 from mgc_lightning.synthetic.settings import SyntheticSettings
 from mgc_lightning.synthetic.streams import Split, stream
 
@@ -52,29 +52,6 @@ CHALLENGE_SETTINGS = {
     "multiview_occlusions": dataclasses.replace(_BASE, occluders=1.0),
     "selfie": dataclasses.replace(_BASE, yaw_limit=20.0),
 }
-
-
-@dataclass(frozen=True)
-class NoWSetSettings:
-    """Describe a synthetic NoW data set.
-
-    Attributes:
-        subjects: number of people.
-        images: photographs of each person and challenge.
-        image_size: side of the photographs in px.
-        seed: of everything.
-        scanner: of the scans.
-    """
-
-    subjects: int = 5
-    images: int = 2
-    image_size: int = 384
-    seed: int = 0
-    scanner: ScannerSettings = DEFAULT_SCANNER
-
-    def __post_init__(self) -> None:
-        if self.subjects < 1 or self.images < 1 or self.image_size < 64:
-            raise MGCError("Expected at least one subject, one image a challenge, and 64 px")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +29,14 @@ from mgc_lightning.synthetic.complexion import make_complexion
 from mgc_lightning.synthetic.generator import TripletGenerator
 from mgc_lightning.synthetic.latents import LatentSampler
 from mgc_lightning.synthetic.realy_regions import cut_regions
-from mgc_lightning.synthetic.scanner import ScannerSettings, scan_head
+from mgc_lightning.synthetic.scanner import scan_head
+from mgc_lightning.synthetic.set_settings import RealySetSettings
 from mgc_lightning.synthetic.settings import SyntheticSettings
 
 FIRST_INDEX = 1_000_000
 """Subjects come from the test stream of synthetic triplets, beyond any test set; training never sees them."""
 SCALE_RANGE = (8.0, 10.0)
 """Millimetres per model unit; REALY's own are 6.5 to 10.2."""
-SCANNER = ScannerSettings(spacing=1.4, half_angle=80.0, holes=12, hole_radius=(1.5, 4.0))
 _PEOPLE = SyntheticSettings(linked=0.0, unlinked=1.0, expression=0.0, occluders=0.0, landmark_noise=1.0)
 _README = """A synthetic data set in the layout of REALY, written by `mgc synthesize realy`.
 
@@ -55,25 +54,6 @@ The people do not exist: they are random faces of the head mesh of MakeHuman / M
 dedicated to the public domain under CC0 1.0 as well. It is for tests and for trying the tools; its scores say nothing
 about real faces.
 """
-
-
-@dataclass(frozen=True)
-class RealySetSettings:
-    """Describe the data set: subjects, side views of each, seed, level of the head mesh, side of the images in px."""
-
-    subjects: int = 10
-    views: int = 4
-    seed: int = 0
-    level: int = 1
-    image_size: int = 512
-    scanner: ScannerSettings = SCANNER
-
-    def __post_init__(self) -> None:
-        if self.subjects < 1 or self.views < 0 or self.image_size < 32 or self.seed < 0:
-            raise MGCError(
-                "Expected subjects >= 1, views >= 0, an image size of 32 px or more and a seed >= 0, got "
-                f"{self.subjects}, {self.views}, {self.image_size} and {self.seed}"
-            )
 
 
 def synthesize_realy(output: Path, settings: RealySetSettings) -> Iterator[int]:

@@ -11,31 +11,9 @@ from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.rendering.rasterizers import get_rasterizer
+from mgc_lightning.synthetic.set_settings import ScannerSettings
 
 FAR = 1000.0
-
-
-@dataclass(frozen=True)
-class ScannerSettings:
-    """Describe the scanner, which looks at the head from all sides of its vertical axis.
-
-    Attributes:
-        spacing: distance of neighbouring rays in mm at a radius of 90 mm.
-        half_angle: degrees to both sides of the front that are seen.
-        axis_z: z in mm of the vertical axis, model frame.
-        noise: standard deviation in mm along the ray, of each vertex by itself.
-        waves: amplitude in mm of slow errors of calibration.
-        holes: number of holes.
-        hole_radius: least and greatest, mm.
-    """
-
-    spacing: float = 1.1
-    half_angle: float = 105.0
-    axis_z: float = -15.0
-    noise: float = 0.1
-    waves: float = 0.05
-    holes: int = 6
-    hole_radius: tuple[float, float] = (2.0, 6.0)
 
 
 @dataclass(frozen=True)

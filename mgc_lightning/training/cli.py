@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import logging
 import os
-import re
 import typing
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from omegaconf.errors import OmegaConfBaseException
 
+from mgc_lightning.arguments.helpful import HelpfulParser
 from mgc_lightning.encoders.registry import record_init_args
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, nearest
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checkpoints import read_checkpoint, reconcile
 from mgc_lightning.files.places import configs_folder
@@ -30,45 +29,21 @@ from mgc_lightning.training.trust import trusted
 logger = logging.getLogger(__name__)
 
 
-UNKNOWN_KEY = re.compile(
-    r"[Kk]ey '([^']+)' is not expected|[Uu]nrecognized arguments: (\S+)|not accept option '([^']+)'"
-    r"|NestedArg\(key='([^']+)'"
-)
-
-
-class ConfigParser(LightningArgumentParser):
+class ConfigParser(HelpfulParser, LightningArgumentParser):
     """Take keys as they are written, never abbreviated; name the nearest valid key where one is unknown."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+    def explain(self, message: str) -> list[str]:
+        """Tell of folders of the user's own that hide ours."""
+        return [why] if (why := explain_missing(message)) else []
 
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """End with one message."""
-        hints = []
-        for found in UNKNOWN_KEY.findall(message):
-            key = next(part for part in found if part).lstrip("-").split("=")[0]
-            near = self._nearest(key)
-            hint = f"Did you mean `{near}` instead of `{key}`?"
-            if near and hint not in hints:
-                hints.append(hint)
-        hints += [why] if (why := explain_missing(message)) else []
-        raise MGCError("\n".join([message.strip(), *hints])) from ex
-
-    def _nearest(self, key: str) -> str | None:
+    def valid(self) -> set[str]:
+        """List the keys of all subcommands, with those inside the classes of this project."""
         known: set[str] = set()
-        for parser in self._with_subparsers():
+        choices = getattr(self._subcommands_action, "choices", None) if self._subcommands_action else None
+        for parser in [self, *(choices or {}).values()]:
             for action in parser._actions:
                 known |= {action.dest} | _names_inside(getattr(action, "_typehint", None), action.dest)
-        match = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-        if not match:
-            leaves = {name.rsplit(".", 1)[-1]: name for name in sorted(known)}
-            leaf = key.rsplit(".", 1)[-1]
-            match = [leaves[near] for near in difflib.get_close_matches(leaf, leaves, n=1, cutoff=0.6)]
-        return match[0] if match else None
-
-    def _with_subparsers(self) -> list[Any]:
-        choices = getattr(self._subcommands_action, "choices", None) if self._subcommands_action else None
-        return [self, *(choices or {}).values()]
+        return known
 
 
 def _names_inside(hint: Any, prefix: str, depth: int = 2) -> set[str]:
@@ -158,8 +133,8 @@ def find_config(name: str) -> Path:
         if candidate.is_file():
             return candidate
     shipped = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.glob("**/*.yaml"))
-    near = difflib.get_close_matches(str(inside.with_suffix("")), shipped, n=1)
-    hint = f" Did you mean `{near[0]}`?" if near else ""
+    near = nearest(str(inside.with_suffix("")), shipped)
+    hint = f" Did you mean `{near}`?" if near else ""
     raise MGCError(f"No config `{name}`: expected a path, or one of {', '.join(shipped)}.{hint}")
 
 

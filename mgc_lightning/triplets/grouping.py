@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from mgc_lightning.arguments.types import Count, Degrees, Share
 from mgc_lightning.errors import MGCError
 
 Split = Literal["train", "val"]
@@ -65,17 +66,17 @@ class GroupingSettings:
         seed: of the split and the order.
     """
 
-    min_step: float = 8.0
-    max_step: float = 45.0
-    max_per_identity: int = 1000
+    min_step: Degrees = 8.0
+    max_step: Degrees = 45.0
+    max_per_identity: Count = 1000
     strangers: bool = True
-    val_share: float = 0.02
-    seed: int = 0
+    val_share: Share = 0.02
+    seed: Count = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_step < self.max_step or not 0 <= self.val_share < 1 or self.max_per_identity < 1:
             raise MGCError(
-                "Expected 0 <= min_step < max_step, 0 <= val_share < 1 and max_per_identity >= 1, got "
+                "Expected 0 <= `min_step` < `max_step`, 0 <= `val_share` < 1 and `max_per_identity` >= 1; got "
                 f"{self.min_step}, {self.max_step}, {self.val_share} and {self.max_per_identity}"
             )
 

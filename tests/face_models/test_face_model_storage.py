@@ -17,6 +17,7 @@ from mgc_lightning.face_models import (
     save_face_model,
 )
 from mgc_lightning.face_models.model_data import SourceFile
+from mgc_lightning.files.places import cache_folder
 
 
 def triangle(subdivided: bool = True) -> FaceModelData:
@@ -144,7 +145,7 @@ def test_invalid_data_are_not_written(tmp_path: Path, change: dict, message: str
 
 
 def test_names_resolve_to_converted_models(tmp_path: Path):
-    save_face_model(triangle(), paths.cache_folder() / "face_models" / "triangle.safetensors")
+    save_face_model(triangle(), cache_folder() / "face_models" / "triangle.safetensors")
     assert set(available_face_models()) == {"makehuman", "triangle"}
     assert load_face_model("triangle").num_verts == 3
     assert load_face_model("triangle", level=1).num_verts == 4

@@ -1,6 +1,5 @@
 """Every face model source: the same contract, from tiny files in its owner's layout."""
 
-import argparse
 import os
 import pickle
 import sys
@@ -24,11 +23,11 @@ from owner_files import (
     write_statismo,
 )
 
-from mgc_lightning.commands import face_model_import, face_model_list
+from mgc_lightning.cli import main
 from mgc_lightning.errors import MGCError, MissingExtraError
 from mgc_lightning.face_models import FaceModel, available_face_models, load_face_model, load_face_model_data
 from mgc_lightning.face_models.bfm import OFFICIAL_LANDMARKS68, OFFICIAL_MAIN_POSE, landmark_sets
-from mgc_lightning.face_models.importing import SOURCES, import_face_model
+from mgc_lightning.face_models.importing import LOADERS, import_face_model
 from mgc_lightning.files.places import cache_folder
 from mgc_lightning.geometry.mesh import face_normals
 
@@ -38,7 +37,7 @@ def face():
     return tiny_face()
 
 
-@pytest.fixture(scope="module", params=list(SOURCES))
+@pytest.fixture(scope="module", params=list(LOADERS))
 def imported(request, face, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     source = WRITERS[request.param](folder, face)
@@ -296,25 +295,24 @@ def test_missing_h5py_names_the_extra(monkeypatch, bfm09):
         import_face_model("bfm09", bfm09)
 
 
-def run(command, *arguments):
-    parser = argparse.ArgumentParser()
-    command.configure(parser)
-    return command.run(parser.parse_args([str(argument) for argument in arguments]))
+def run(*arguments):
+    with pytest.raises(SystemExit) as status:
+        main(["face-model", *map(str, arguments)])
+    return status.value.code
 
 
-def test_commands(bfm09, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "300")
-    assert run(face_model_import, "bfm09", "--source", bfm09) == 0
+def test_commands(bfm09, capsys):
+    assert run("import", "bfm09", "--source", bfm09) == 0
     kept = cache_folder() / "face_models" / "bfm09.safetensors"
     assert str(kept) in capsys.readouterr().out
-    assert run(face_model_list) == 0
+    assert run("list") == 0
     listed = capsys.readouterr().out
     assert "makehuman" in listed
     assert "bfm09" in listed
     assert "landmark sets: bfm09@corrected, bfm09@official" in listed
     assert "ict: not installed" in listed
     kept.write_bytes(b"")
-    assert run(face_model_list) == 1
+    assert run("list") == 1
 
 
 @pytest.mark.parametrize("name", ["makehuman", "../up", ".hidden", "a/b", "a@b"])
@@ -324,7 +322,7 @@ def test_names_are_plain(bfm09, name):
 
 
 def test_unknown_kind_and_absent_source(tmp_path):
-    with pytest.raises(MGCError, match="known are bfm09"):
+    with pytest.raises(MGCError, match="`kind` must be one of bfm09, .*; got 'smpl'"):
         import_face_model("smpl", tmp_path)
     with pytest.raises(MGCError, match="does not exist"):
         import_face_model("bfm09", tmp_path / "absent.h5")

@@ -9,8 +9,8 @@ from PIL import Image
 
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.photographs.detection import DetectedFace
-from mgc_lightning.photographs.quality import QualityLimits
-from mgc_lightning.preparation.faces import FaceSettings
+from mgc_lightning.photographs.settings import QualityLimits
+from mgc_lightning.preparation.settings import FaceSettings
 from mgc_lightning.synthetic.dataset import make_triplets
 from mgc_lightning.synthetic.settings import SyntheticSettings
 

@@ -120,9 +120,9 @@ def test_compare_sees_shapes_and_nan():
 
 
 def test_unknown_formats(tmp_path):
-    with pytest.raises(MGCError, match="tflite"):
+    with pytest.raises(MGCError, match="`formats` must be one of onnx, torch, safetensors; got 'tflite'"):
         export_network(make(), tmp_path, ["tflite"])
-    with pytest.raises(MGCError, match="choose among"):
+    with pytest.raises(MGCError, match="`formats` must be some of onnx"):
         export_network(make(), tmp_path, [])
 
 

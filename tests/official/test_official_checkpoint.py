@@ -64,7 +64,7 @@ def test_optimiser_slots_and_other_networks_are_left_out(mgcnet, tmp_path):
 
 
 def test_imagenet_file_is_refused_as_mgcnet(imagenet):
-    with pytest.raises(MGCError, match=r"batch norm.*--network imagenet"):
+    with pytest.raises(MGCError, match="batch norm.*`network=imagenet`"):
         convert_mgcnet(imagenet)
 
 

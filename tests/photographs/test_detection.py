@@ -61,7 +61,7 @@ def test_weights_given_cached_or_missing(tmp_path, monkeypatch):
         raise urllib.error.URLError("no network")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
-    with pytest.raises(MGCError, match="--weights PATH") as caught:
+    with pytest.raises(MGCError, match="name it in `weights`") as caught:
         find_weights(URL)
     assert URL in str(caught.value)
     assert calls == ["0123456789"]

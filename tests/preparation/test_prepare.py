@@ -17,7 +17,8 @@ from PIL import Image
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
-from mgc_lightning.photographs.quality import QualityLimits, RejectedError
+from mgc_lightning.photographs.quality import RejectedError
+from mgc_lightning.photographs.settings import QualityLimits
 from mgc_lightning.photographs.sources import open_source
 from mgc_lightning.photographs.sources.photo import Photo
 from mgc_lightning.preparation import run as preparation

@@ -115,7 +115,7 @@ def test_detector_plugs_in(photo):
 
 
 def test_bad_input(reconstructor, photo):
-    with pytest.raises(MGCError, match=r"--landmarks FILE.*--box"):
+    with pytest.raises(MGCError, match="`landmarks`.*`box`.*`detector`"):
         reconstructor.reconstruct(photo)
     with pytest.raises(MGCError, match="not both"):
         reconstructor.reconstruct(photo, landmarks=ROLLED, box=(1, 2, 3, 4))

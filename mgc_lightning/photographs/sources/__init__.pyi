@@ -1,4 +1,4 @@
-from .find import KINDS as KINDS
+from .find import find_kind as find_kind
 from .find import open_source as open_source
 from .folder import csv_source as csv_source
 from .folder import folder_source as folder_source

@@ -5,37 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.photographs.settings import SourceKind
 from mgc_lightning.photographs.sources import videos
 from mgc_lightning.photographs.sources.folder import csv_source, folder_source
 from mgc_lightning.photographs.sources.known import celeba_source, lp300w_source, multipie_source
 from mgc_lightning.photographs.sources.photo import PhotoSource
 
-_FOLDERS: dict[str, Callable[[Path], PhotoSource]] = {
+_FOLDERS: dict[SourceKind, Callable[[Path], PhotoSource]] = {
     "folder": folder_source,
     "300w-lp": lp300w_source,
     "multi-pie": multipie_source,
     "celeba": celeba_source,
 }
-KINDS = ("auto", *_FOLDERS, "csv", "videos", "official")
-"""Layouts that can be asked for; `official` is handled apart, since it holds triplets, not photographs."""
 
 
-def open_source(places: Sequence[Path], kind: str = "auto", step: float = 1.0) -> PhotoSource:
+def open_source(places: Sequence[Path], kind: SourceKind = "auto", step: float = 1.0) -> PhotoSource:
     """List the photographs of a source.
 
     Args:
         places: one folder or list, or videos.
-        kind: one of `KINDS`; `auto` looks.
+        kind: layout of the photographs; `official` holds triplets, and is not taken.
         step: seconds between frames of videos.
 
     Raises:
         MGCError: if there is no such place, or nothing in it.
     """
-    missing = next((place for place in places if not place.exists()), None)
-    if missing is not None or not places:
-        raise MGCError(f"{missing or 'the source'}: no such file or folder")
-    kind = guess_kind(places) if kind == "auto" else kind
+    kind = find_kind(places, kind)
     if kind == "videos":
         files = [f for p in places for f in (sorted(p.iterdir()) if p.is_dir() else [p]) if f.is_file()]
         source = videos.video_source([file for file in files if file.suffix.lower() in videos.SUFFIXES], step)
@@ -43,14 +39,29 @@ def open_source(places: Sequence[Path], kind: str = "auto", step: float = 1.0) -
         raise MGCError(f"Expected one folder, one list, or several videos; got {len(places)} of kind {kind}")
     elif kind == "csv":
         source = csv_source(places[0])
-    else:
+    elif kind in _FOLDERS:
         source = _FOLDERS[kind](places[0])
+    else:
+        raise MGCError(f"{places[0]}: this layout holds triplets, not photographs; `mgc prepare` converts it")
     if not source.photos and not source.skipped:
         raise MGCError(f"{places[0]}: no photographs found in the layout `{source.kind}`")
     return source
 
 
-def guess_kind(places: Sequence[Path]) -> str:
+def find_kind(places: Sequence[Path], kind: SourceKind = "auto") -> SourceKind:
+    """Make sure that there is a source, and give its layout.
+
+    Raises:
+        MGCError: if there is none, or no such layout.
+    """
+    check_choice("kind", kind, SourceKind)
+    missing = next((place for place in places if not place.exists()), None)
+    if missing is not None or not places:
+        raise MGCError(f"{missing or 'the source'}: no such file or folder")
+    return guess_kind(places) if kind == "auto" else kind
+
+
+def guess_kind(places: Sequence[Path]) -> SourceKind:
     """Guess the layout."""
     first = places[0]
     if first.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,3 +54,22 @@ class PhotoSource:
 
     def __iter__(self) -> Iterator[Photo]:
         return iter(self.photos)
+
+
+def source_digest(source: PhotoSource) -> str:
+    """Hash the list of photographs: names, identities, captures, sizes."""
+    digest = hashlib.sha256(source.kind.encode())
+    for photo in source:
+        size = _size(photo.path)
+        line = (
+            f"{photo.name}\0{photo.identity}\0{photo.capture}\0{photo.frame}\0{photo.landmarks is not None}\0{size}\n"
+        )
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

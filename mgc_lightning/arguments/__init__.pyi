@@ -1,0 +1,3 @@
+from .helpful import HelpfulParser as HelpfulParser
+from .parser import CommandParser as CommandParser
+from .types import Metavar as Metavar

@@ -1,0 +1,58 @@
+"""What both command lines, that of configs and that of functions, say of a wrong argument."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn
+
+from mgc_lightning.errors import MGCError, nearest
+
+UNKNOWN = re.compile(
+    r"[Kk]ey '([^']+)' is not expected|[Uu]nrecognized arguments: (\S+)|not accept option '([^']+)'"
+    r"|NestedArg\(key='([^']+)'"
+)
+
+
+class HelpfulParser:
+    """Mix into a jsonargparse parser: it ends with one message, and names the nearest of the valid arguments."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """End with one message.
+
+        Raises:
+            MGCError: always.
+        """
+        hints = []
+        for found in UNKNOWN.findall(message):
+            typed = next(part for part in found if part).split("=")[0]
+            near = self.nearest(typed)
+            if near is None:
+                continue
+            hint = f"Did you mean `{near}` instead of `{typed if near.startswith('-') else typed.lstrip('-')}`?"
+            hints += [] if hint in hints else [hint]
+        raise MGCError("\n".join([self.reword(message.strip()), *hints, *self.explain(message)])) from ex
+
+    def valid(self) -> set[str]:
+        """List what can be given, as it is typed."""
+        raise NotImplementedError
+
+    def reword(self, message: str) -> str:
+        """Say it in the words of this command line."""
+        return message
+
+    def explain(self, message: str) -> list[str]:
+        """Say what else there is to say."""
+        return []
+
+    def nearest(self, typed: str) -> str | None:
+        """Give the valid argument that is spelled most alike, whole or in its last part."""
+        typed = typed.lstrip("-")
+        valid = {name.lstrip("-"): name for name in sorted(self.valid())}
+        if whole := nearest(typed, valid):
+            return valid[whole]
+        leaves = {name.rsplit(".", 1)[-1]: valid[name] for name in valid}
+        leaf = nearest(typed.rsplit(".", 1)[-1], leaves)
+        return leaves[leaf] if leaf else None

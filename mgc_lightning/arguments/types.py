@@ -1,0 +1,36 @@
+"""Types of arguments that carry what their values are called: a `Pixels` is an int, and `PX` in the help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+
+@dataclass(frozen=True)
+class Metavar:
+    """Name the values of an argument in the help; several words for a tuple of values."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Name the flag of an argument whose own name is not it, as Python's words cannot be names."""
+
+    name: str
+
+
+Count = Annotated[int, Metavar("N")]
+Pixels = Annotated[int, Metavar("PX")]
+Seconds = Annotated[float, Metavar("SECONDS")]
+Degrees = Annotated[float, Metavar("DEGREES")]
+Share = Annotated[float, Metavar("SHARE")]
+"""In 0..1."""
+AnyPath = Annotated[Path, Metavar("PATH")]
+File = Annotated[Path, Metavar("FILE")]
+Folder = Annotated[Path, Metavar("DIR")]
+FileOrFolder = Annotated[Path, Metavar("FILE|DIR")]
+NameOrPath = Annotated[str, Metavar("NAME|PATH")]
+Modules = Annotated[tuple[str, ...], Metavar("MODULE"), Flag("--import")]
+Box = Annotated[tuple[float, float, float, float], Metavar("X0 Y0 X1 Y1")]

@@ -1,0 +1,28 @@
+"""What trained networks are loaded from and exported to; nothing here imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mgc_lightning.arguments.types import AnyPath, Count, Modules, NameOrPath
+
+ExportFormat = Literal["onnx", "torch", "safetensors"]
+"""ONNX and torch.export with a dynamic batch, and the weights with their description."""
+
+
+@dataclass(frozen=True)
+class NetworkSource:
+    """Say which trained network is loaded.
+
+    Attributes:
+        checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, .pt2, or the folder of one.
+        face_model: the face model of the training, where it is kept elsewhere.
+        level: level of detail of the mesh; that of the training if not given.
+        imports: modules of yours that define its backbone, such as my_nets.
+    """
+
+    checkpoint: AnyPath
+    face_model: NameOrPath | None = None
+    level: Count | None = None
+    imports: Modules = ()

@@ -1,0 +1,46 @@
+"""What photographs become crops with: sizes, names and limits; nothing here imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mgc_lightning.arguments.types import Degrees, Share
+from mgc_lightning.errors import check_choice
+
+CROP_SIZE = 224
+"""Size in px that the template of the alignment is given for."""
+SourceKind = Literal["auto", "folder", "300w-lp", "multi-pie", "celeba", "csv", "videos", "official"]
+"""Layouts of photographs; `auto` looks. `official` holds triplets already."""
+DetectorName = Literal["face-alignment", "mediapipe"]
+"""Face detectors."""
+SkinModel = Literal["colours", "parsing"]
+"""What tells skin from the rest: a colour model, or a network that parses faces."""
+SeveralFaces = Literal["largest", "reject"]
+"""What becomes of a photograph of several faces: its largest is taken, or it is refused."""
+
+
+@dataclass(frozen=True)
+class QualityLimits:
+    """Set the limits of photographs.
+
+    Attributes:
+        min_scale: smallest size of the face: px of the photograph per px of the crop. MGCNet has no limit.
+        min_sharpness: smallest standard deviation of the Laplacian of the crop's grey inside the face, in 1/255.
+        min_confidence: smallest mean confidence of the landmarks, where the detector gives it.
+        min_score: smallest confidence of the face itself.
+        several: of several faces, take the largest, or reject the photograph.
+        second_face: to reject, a second face counts from this share of the largest one's size.
+        max_yaw: largest yaw of the head in degrees.
+    """
+
+    min_scale: float = 0.3
+    min_sharpness: float = 2.0
+    min_confidence: float = 0.2
+    min_score: float = 0.5
+    several: SeveralFaces = "largest"
+    second_face: Share = 0.3
+    max_yaw: Degrees = 90.0
+
+    def __post_init__(self) -> None:
+        check_choice("several", self.several, SeveralFaces)

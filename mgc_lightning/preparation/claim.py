@@ -1,0 +1,58 @@
+"""A folder belongs to one set: what made it is written down first, and compared when work is resumed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.triplets.shards import MANIFEST
+
+WORK = ".work"
+"""Folder of unfinished work in that of a set."""
+SETTINGS = "settings.json"
+
+
+def claim(output: Path, described: dict[str, Any]) -> dict[str, Any] | None:
+    """Make sure that a folder is ours to write; give the manifest if the set is there already.
+
+    Raises:
+        MGCError: if it holds another set, or other files.
+    """
+    manifest, started = output / MANIFEST, output / WORK / SETTINGS
+    if manifest.is_file():
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        _compare(output, content.get("settings", {}), described)
+        shutil.rmtree(output / WORK, ignore_errors=True)
+        return content
+    if started.is_file():
+        _compare(output, json.loads(started.read_text(encoding="utf-8")), described)
+        # What a killed run was writing.
+        for file in [*output.glob(".*"), *(output / WORK).glob(".*")]:
+            if file.is_file():
+                file.unlink()
+    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise MGCError(f"{output} exists and holds something else: give a new or empty folder")
+    else:
+        with atomic_path(started) as temporary:
+            temporary.write_text(json.dumps(described, indent=1), encoding="utf-8")
+    return None
+
+
+def _compare(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    flat_before, flat_now = _flatten(before), _flatten(now)
+    changed = [
+        f"{key}: {flat_before.get(key)} -> {value}" for key, value in flat_now.items() if flat_before.get(key) != value
+    ]
+    if changed:
+        raise MGCError(f"{output} holds another set ({'; '.join(changed[:4])}): give another folder")
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

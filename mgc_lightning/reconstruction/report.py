@@ -1,0 +1,84 @@
+"""What became of the inputs of a reconstruction."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.reconstruction.reconstructor import Reconstruction
+from mgc_lightning.reconstruction.video import VideoFaces
+
+
+@dataclass(frozen=True)
+class Done:
+    """Tell of a face, of a photograph or a video, that was reconstructed and written.
+
+    Attributes:
+        input: the file that shows it.
+        folder: where it is written.
+        files: what is written there.
+        face: the face itself; None where it was not to be kept.
+    """
+
+    input: Path
+    folder: Path
+    files: list[Path]
+    face: Reconstruction | VideoFaces | None = None
+
+    def __str__(self) -> str:
+        """Say in a line what was written."""
+        text = f"{self.input}: {len(self.files)} files in {self.folder}"
+        if isinstance(self.face, VideoFaces):
+            known = self.face.known
+            text += f"; {int((~known).sum())} of {len(known)} frames without a face"
+        return text
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Tell of a file that could not be used, and why."""
+
+    input: Path
+    reason: str
+
+    def __str__(self) -> str:
+        """Give the reason, which names the file."""
+        return self.reason
+
+
+@dataclass
+class RunReport:
+    """Collect what became of the inputs.
+
+    Attributes:
+        output: folder of everything that was written.
+        done: a face each, in the order of the inputs; photographs may have several.
+        failed: inputs that could not be used.
+        skipped: files of folders that are neither photographs nor videos.
+        shared: the shape without expression that all photographs of one person share, where there is one.
+    """
+
+    output: Path
+    done: list[Done] = field(default_factory=list)
+    failed: list[Refused] = field(default_factory=list)
+    skipped: list[Refused] = field(default_factory=list)
+    shared: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it is written."""
+        return self.output / "report.json"
+
+    def write(self) -> None:
+        """Write all of it as JSON."""
+        content: dict[str, Any] = {
+            "done": [{"input": str(done.input), "folder": done.folder.name} for done in self.done]
+        }
+        for part in ("failed", "skipped"):
+            content[part] = [{"input": str(row.input), "reason": row.reason} for row in getattr(self, part)]
+        with atomic_path(self.path) as temporary:
+            text = json.dumps(content, indent=1, ensure_ascii=False)
+            temporary.write_bytes((text + "\n").encode("utf-8", "surrogateescape"))

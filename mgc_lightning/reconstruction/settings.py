@@ -1,0 +1,90 @@
+"""What a reconstruction from photographs and videos is told; nothing here imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mgc_lightning.arguments.types import AnyPath, Box, Count, FileOrFolder, Seconds
+from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.photographs.settings import DetectorName
+
+Faces = Literal["largest", "all"]
+"""Which of the faces that are detected in a photograph."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhereSettings:
+    """Where the face is (default: the detector says).
+
+    Attributes:
+        landmarks: 5 or 68 points in px of the photograph (.txt, .npy, .pts); a folder holds one file a photograph, by
+            stem.
+        box: box around the face in px, hairline to chin, of one photograph or all frames; coarser than landmarks.
+        detector: finds the face where neither is given.
+        weights: files or folders of the detector's weights.
+        faces: of those that are detected.
+    """
+
+    landmarks: FileOrFolder | None = None
+    box: Box | None = None
+    detector: DetectorName = "face-alignment"
+    weights: tuple[AnyPath, ...] = ()
+    faces: Faces = "largest"
+
+    def __post_init__(self) -> None:
+        check_choice("detector", self.detector, DetectorName)
+        check_choice("faces", self.faces, Faces)
+        if self.landmarks is not None and self.box is not None:
+            raise MGCError("Give either `landmarks` or `box`, not both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonSettings:
+    """Several photographs of one person.
+
+    Attributes:
+        same_person: one identity and albedo for all, refined by the training losses.
+        one_moment: they are of one moment and one light: compare them pixel by pixel too.
+        steps: of the refinement.
+    """
+
+    same_person: bool = False
+    one_moment: bool = False
+    steps: Count = 150
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSettings:
+    """What is written.
+
+    Attributes:
+        neutral: the shape without expression too.
+        full_head: the whole head too, in the face model's vertex order.
+    """
+
+    neutral: bool = False
+    full_head: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconstructSettings(FileSettings, PersonSettings, WhereSettings):
+    """Set how faces are reconstructed: where they are, whose they are, and what is written.
+
+    Attributes:
+        smooth: temporal window of videos; 0 for none.
+        batch_size: photographs at a time.
+    """
+
+    smooth: Seconds = 0.0
+    batch_size: Count = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.one_moment and not self.same_person:
+            raise MGCError("`one_moment=True` belongs to `same_person=True`")
+        if self.batch_size < 1 or self.steps < 0 or self.smooth < 0:
+            raise MGCError(
+                "Expected `batch_size` >= 1, `steps` >= 0 and `smooth` >= 0; "
+                f"got {self.batch_size}, {self.steps} and {self.smooth}"
+            )

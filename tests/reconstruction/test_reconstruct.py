@@ -1,0 +1,110 @@
+"""`reconstruct` in Python: the files of the command, the faces themselves, and messages in Python's words."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_networks import ROLLED
+
+from mgc_lightning.cli import main
+from mgc_lightning.errors import MGCError
+from mgc_lightning.networks.settings import NetworkSource
+from mgc_lightning.photographs.detection import DetectedFace
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
+from mgc_lightning.reconstruction.report import Done, Refused
+from mgc_lightning.reconstruction.run import reconstruct
+from mgc_lightning.reconstruction.settings import ReconstructSettings
+
+
+@pytest.fixture
+def inputs(tmp_path, photo):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("anna", "berta"):
+        Image.fromarray((photo.permute(1, 2, 0) * 255).byte().numpy()).save(folder / f"{name}.png")
+    (folder / "notes.txt").write_text("words")
+    (tmp_path / "points").mkdir()
+    for name in ("anna", "berta", "bad"):
+        np.savetxt(tmp_path / "points" / f"{name}.txt", ROLLED.numpy())
+    return folder
+
+
+def files(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_the_same_files_as_the_command(inputs, exports, tmp_path):
+    settings = ReconstructSettings(landmarks=tmp_path / "points", neutral=True)
+    report = reconstruct(inputs, tmp_path / "python", exports / "network.onnx", settings)
+    line = ["reconstruct", inputs, "--checkpoint", exports / "network.onnx", "--output", tmp_path / "command"]
+    with pytest.raises(SystemExit) as status:
+        main([str(word) for word in [*line, "--landmarks", tmp_path / "points", "--neutral"]])
+    assert status.value.code == 0
+    assert files(tmp_path / "python") == files(tmp_path / "command")
+    assert [done.input.name for done in report.done] == ["anna.png", "berta.png"]
+    assert [done.folder.name for done in report.done] == ["anna", "berta"]
+    written = {path for done in report.done for path in done.files} | {report.path}
+    assert written == {path for path in (tmp_path / "python").rglob("*") if path.is_file()}
+    assert [row.input.name for row in report.skipped] == ["notes.txt"]
+    assert not report.failed
+
+
+def test_faces_are_kept_or_told(inputs, exports, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    told = []
+    settings = ReconstructSettings(landmarks=tmp_path / "points", batch_size=1)
+    everything = [inputs, str(tmp_path / "bad.png")]
+    source = NetworkSource(exports / "network.safetensors", level=0)
+    report = reconstruct(everything, tmp_path / "out", source, settings, on_result=told.append)
+    assert [type(result) for result in told] == [Done, Done, Refused]
+    assert all(isinstance(result.face, Reconstruction) for result in told[:2])
+    assert [done.face for done in report.done] == [None, None]
+    assert report.failed == [told[2]]
+    assert "not an image" in report.failed[0].reason
+    kept = reconstruct(everything, tmp_path / "out", source, settings, keep_faces=True)
+    for before, now in zip(told, kept.done, strict=False):
+        torch.testing.assert_close(before.face.coefficients.identity, now.face.coefficients.identity)
+
+
+class Detector:
+    """Find the face of the fixtures in every picture."""
+
+    def detect(self, image, path=None):
+        points = torch.rand(68, 2, generator=torch.Generator().manual_seed(3))
+        return [DetectedFace(points * 90 + 100)]
+
+
+def test_a_loaded_network_keeps_its_detector(inputs, exports, tmp_path):
+    network = FaceReconstructor.load(exports / "network.onnx", detector=Detector())
+    report = reconstruct(inputs / "anna.png", tmp_path / "out", network)
+    assert len(report.done) == 1
+    content = json.loads(report.path.read_text())
+    assert content == {"done": [{"input": str(inputs / "anna.png"), "folder": "anna"}], "failed": [], "skipped": []}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"landmarks": "a", "box": (0, 0, 1, 1)}, "Give either `landmarks` or `box`, not both"),
+        ({"one_moment": True}, "`one_moment=True` belongs to `same_person=True`"),
+        ({"faces": "some"}, "`faces` must be one of largest, all; got 'some'"),
+        ({"detector": "mediapie"}, "Did you mean 'mediapipe'?"),
+        ({"batch_size": 0}, "`batch_size` >= 1"),
+    ],
+)
+def test_bad_settings(options, message):
+    with pytest.raises(MGCError) as error:
+        ReconstructSettings(**options)
+    assert message in str(error.value)
+
+
+def test_settings_that_do_not_fit_the_inputs(inputs, exports, tmp_path):
+    with pytest.raises(MGCError, match="`box` belongs to one input"):
+        reconstruct(inputs, tmp_path / "out", exports, ReconstructSettings(box=(1, 2, 3, 4)))
+    with pytest.raises(MGCError, match="`same_person=True` takes two .* got 1 photographs and 0 videos"):
+        reconstruct(inputs / "anna.png", tmp_path / "out", exports, ReconstructSettings(same_person=True))
+    with pytest.raises(MGCError, match="no photograph or video"):
+        reconstruct([tmp_path / "points"], tmp_path / "out", exports)
+    assert not (tmp_path / "out").exists()
