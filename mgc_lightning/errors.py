@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 from types import ModuleType
-from typing import get_args
 
 
 class MGCError(Exception):
@@ -62,6 +61,8 @@ def check_choice(name: str, value: object, choices: object) -> None:
         Traceback (most recent call last):
         mgc_lightning.errors.MGCError: `view` must be one of frontal, side; got 'sides'. Did you mean 'side'?
     """
+    from typing import get_args
+
     known = get_args(choices)
     if value in known:
         return
