@@ -20,5 +20,8 @@ from .same_person import SamePerson as SamePerson
 from .schedule import Ramp as Ramp
 from .ssim import dissimilarity_map as dissimilarity_map
 from .ssim import ssim_loss as ssim_loss
+from .terms import PairLoss as PairLoss
+from .terms import SampleLoss as SampleLoss
+from .terms import ViewLoss as ViewLoss
 from .weights import LossWeights as LossWeights
 from .weights import WeightedLoss as WeightedLoss
