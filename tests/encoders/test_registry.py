@@ -65,7 +65,7 @@ def test_a_named_module_is_imported_and_its_class_built(nets):
 
 
 def test_nothing_is_imported_that_the_user_did_not_name(nets):
-    with pytest.raises(MGCError, match=rf"`{nets}.Blocks`, which is not registered.*imports=\['{nets}'\]"):
+    with pytest.raises(MGCError, match=rf"`{nets}.Blocks`, which is not registered.*`imports=\['{nets}'\]`"):
         build_encoder(described(f"{nets}.Blocks"))
     assert nets not in sys.modules
     # A module that is there already is no permission either.

@@ -96,7 +96,7 @@ def test_training_says_first_how_the_network_is_loaded_and_exports_last(project)
 
 def test_a_checkpoint_and_an_export_load_where_the_module_is_named(inside):
     for path in (CHECKPOINT, "runs/own/version_0/export/network.safetensors"):
-        with pytest.raises(MGCError, match=r"`my_nets.Blocks`, which is not registered.*--import my_nets"):
+        with pytest.raises(MGCError, match=r"`my_nets.Blocks`, which is not registered.*imports=\['my_nets'\]"):
             load_network(path)
         assert "my_nets" not in sys.modules
     sys.path.append(str(inside))
@@ -106,6 +106,14 @@ def test_a_checkpoint_and_an_export_load_where_the_module_is_named(inside):
     program = FaceReconstructor.load("runs/own/version_0/export/network.onnx")
     for other in (exported, program):
         torch.testing.assert_close(other.predict(images).to_vector(), network.predict_vector(images).detach())
+
+
+def test_a_command_takes_the_module(inside, capsys, tmp_path):
+    arguments = ["export", "--checkpoint", CHECKPOINT, "--output", str(tmp_path), "--formats", "safetensors"]
+    assert run(*arguments) == 2
+    assert "name the module that defines it: --import my_nets" in capsys.readouterr().err
+    assert run(*arguments, "--import", "my_nets") == 0
+    assert "To load the safetensors file, name the module of its backbone: --import my_nets" in capsys.readouterr().out
 
 
 def test_scoring_takes_from_a_checkpoint_what_the_user_names(inside, capsys, caplog):
