@@ -63,9 +63,13 @@ def check_choice(name: str, value: object, choices: object) -> None:
     """
     from typing import get_args
 
-    known = get_args(choices)
-    if value in known:
-        return
-    near = nearest(str(value), map(str, known))
+    if value not in get_args(choices):
+        raise MGCError(not_among(f"`{name}`", value, get_args(choices)))
+
+
+def not_among(name: str, value: object, known: Iterable[object]) -> str:
+    """Say that an argument is none of its choices, and name the nearest of them."""
+    words = [str(choice) for choice in known]
+    near = nearest(str(value), words)
     hint = f". Did you mean {near!r}?" if near else ""
-    raise MGCError(f"`{name}` must be one of {', '.join(map(str, known))}; got {value!r}{hint}")
+    return f"{name} must be one of {', '.join(words)}; got {value!r}{hint}"

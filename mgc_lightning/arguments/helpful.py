@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any, NoReturn
 
-from mgc_lightning.errors import MGCError, nearest
+from mgc_lightning.errors import MGCError, nearest, not_among
 
 UNKNOWN = re.compile(
     r"[Kk]ey '([^']+)' is not expected|[Uu]nrecognized arguments: (\S+)|not accept option '([^']+)'"
     r"|NestedArg\(key='([^']+)'"
 )
+_KEY = re.compile(r"Parser key \"([^\"]+)\"")
+_TOLD = re.compile(r"^\s*- `([^`]+)` (must be one of .*)$", re.MULTILINE)
+_WRONG_CHOICE = re.compile(r"Expected a typing\.Literal\[([^\]]*)\]\. Got value: (.*)")
 
 
 class HelpfulParser:
@@ -25,6 +28,8 @@ class HelpfulParser:
         Raises:
             MGCError: always.
         """
+        if wrong := _wrong_choice(message):
+            raise MGCError(wrong) from ex
         hints = []
         for found in UNKNOWN.findall(message):
             typed = next(part for part in found if part).split("=")[0]
@@ -56,3 +61,15 @@ class HelpfulParser:
         leaves = {name.rsplit(".", 1)[-1]: valid[name] for name in valid}
         leaf = nearest(typed.rsplit(".", 1)[-1], leaves)
         return leaves[leaf] if leaf else None
+
+
+def _wrong_choice(message: str) -> str | None:
+    """Say in a line which key has a value that is none of its choices; None where something else may be meant."""
+    others = [line for line in message.splitlines() if "Expected a " in line and "NoneType" not in line]
+    if (told := _TOLD.search(message)) and not others:  # by the parser of a class inside the config
+        key = ".".join([*_KEY.findall(message[: told.start()]), told[1]])
+        return f"`{key}` {told[2]}"
+    if (found := _WRONG_CHOICE.search(message)) and len(others) == 1:
+        key = ".".join(_KEY.findall(message[: found.start()]))
+        return not_among(f"`{key}`", found[2].strip(), [choice.strip("' ") for choice in found[1].split(",")])
+    return None

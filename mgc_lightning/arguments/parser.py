@@ -13,7 +13,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import docstring_parser
 import jsonargparse
@@ -71,6 +71,17 @@ class CommandParser(HelpfulParser, jsonargparse.ArgumentParser):
 
         return _NAMED.sub(flag, message)
 
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """End with one message that names flags.
+
+        Raises:
+            MGCError: always.
+        """
+        try:
+            super().error(message, ex)
+        except MGCError as error:
+            raise MGCError(self.in_flags(str(error))) from ex
+
     def valid(self) -> set[str]:
         """List the flags."""
         return {option.flag for option in self.known.values() if option.flag}
@@ -83,7 +94,7 @@ class CommandParser(HelpfulParser, jsonargparse.ArgumentParser):
         bad = _BAD_VALUE.match(message)
         if bad and bad[1] in self.known:
             option = self.known[bad[1]]
-            return f"{option.shown}: expected {option.expected}" + (f"; got {bad[2].strip()}" if bad[2] else "")
+            return f"{option.shown} must be {option.expected}" + (f"; got {bad[2].strip()!r}" if bad[2] else "")
         return message
 
 

@@ -94,16 +94,19 @@ for words in {lines}:
             "benchmark naw",
             "No command `{} benchmark naw`; there are now, realy, submit. Did you mean `{} benchmark now`?",
         ),
-        ("prepare in --output out --detector mediapie", "--detector: expected one of face-alignment, mediapipe"),
+        (
+            "prepare in --output out --detector mediapie",
+            "--detector must be one of face-alignment, mediapipe; got 'mediapie'. Did you mean 'mediapipe'?",
+        ),
         ("prepare in --output out --min-shapness 2", "Did you mean `--min-sharpness` instead of `--min-shapness`?"),
         ("prepare in --output out --min-step 50", "Expected 0 <= --min-step < --max-step"),
         ("reconstruct a.jpg --output o --checkpoint c --box 1 2 3", "--box: expected 4 arguments"),
         ("reconstruct a.jpg --output o --checkpoint c --one-moment", "--one-moment belongs to --same-person"),
         ("reconstruct a.jpg --output o", "Missing: --checkpoint"),
         ("import-official --checkpoint c --output o", "--output must end in .safetensors; got o"),
-        ("synthesize realy --output o --level 2", "--level: expected one of 0, 1; got 2"),
+        ("synthesize realy --output o --level 2", "--level must be one of 0, 1; got '2'"),
         ("synthesize now --output o --subjects 0", "Expected --subjects >= 1"),
-        ("face-model import smpl --source s", "MODEL: expected one of bfm09, bfm09-deep3d"),
+        ("face-model import smpl --source s", "MODEL must be one of bfm09, bfm09-deep3d"),
     ],
 )
 def test_wrong_lines_end_with_one_message(line, message, capsys, monkeypatch):

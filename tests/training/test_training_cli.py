@@ -1,6 +1,7 @@
 """The console program: configs by name, unknown keys, errors of one line."""
 
 import pydoc
+from typing import get_args
 
 import pytest
 import yaml
@@ -8,6 +9,7 @@ import yaml
 from mgc_lightning import cli
 from mgc_lightning.encoders import ResNet
 from mgc_lightning.errors import MGCError
+from mgc_lightning.rendering.rasterizers import RasterizerName
 from mgc_lightning.training.cli import find_config, prepare_wandb, resolve_configs
 
 
@@ -87,3 +89,29 @@ def test_wandb_is_offline_without_a_key(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
     prepare_wandb()
     assert "WANDB_MODE" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--model.rasterizer=numa"],
+            "`model.rasterizer` must be one of auto, numba, triton, pytorch3d; got 'numa'. Did you mean 'numba'?",
+        ),
+        (["--data.init_args.rasterizer=vulkan"], "`data.rasterizer` must be one of auto, numba, triton, pytorch3d"),
+        (["--model.backbone.init_args.depth=19"], "`model.backbone.depth` must be one of 18, 34, 50; got '19'"),
+    ],
+)
+def test_a_wrong_choice_is_told_with_the_right_ones(options, message, capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", "--config", "quickstart", *options])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "NestedArg" not in said
+
+
+def test_help_lists_the_choices(capsys) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["fit", "--help"])
+    assert f"--model.rasterizer {{{','.join(get_args(RasterizerName))}}}" in capsys.readouterr().out
