@@ -89,6 +89,16 @@ class SingleViews:
         view: (N,).
         image_size: side of the images in px.
         expression_sigma: (E,) standard deviations of the expression's prior.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, load_face_model, make_triplets
+        >>> from mgc_lightning.fitting import initial_coefficients
+        >>> face_model = load_face_model()
+        >>> batch = make_triplets(face_model, 2, image_size=32)
+        >>> start = initial_coefficients(face_model, batch.K, 32)
+        >>> views = SingleViews(render_views(start, face_model, FaceRenderer(), batch.K, 32), batch)
+        >>> len(views), views.composite.shape, views.landmarks.shape
+        (6, torch.Size([6, 3, 32, 32]), torch.Size([6, 68, 2]))
     """
 
     def __init__(
@@ -292,6 +302,15 @@ def render_views(
         K: (B, V, 3, 3) or (3, 3) px.
         image_size: side of the images in px.
         faces: the triangles to draw; the face model's face region if None.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, load_face_model
+        >>> from mgc_lightning.fitting import initial_coefficients
+        >>> from mgc_lightning.geometry.camera import intrinsics
+        >>> face_model, K = load_face_model(), intrinsics(32).expand(1, 3, 3, 3)
+        >>> views = render_views(initial_coefficients(face_model, K, 32), face_model, FaceRenderer(), K, 32)
+        >>> views.rendered.image.shape, views.landmarks.shape
+        (torch.Size([3, 3, 32, 32]), torch.Size([1, 3, 68, 2]))
     """
     device = coefficients.pose.device.type
     with torch.autocast(device_type=device, enabled=False):

@@ -8,7 +8,12 @@ from torch import Tensor, nn
 
 
 def adaptive_average(features: Float[Tensor, "B C h w"], size: int, axis: int) -> Float[Tensor, "B C ..."]:
-    """Average one axis into `size` bins, as `adaptive_avg_pool` does, of slices that every exporter knows."""
+    """Average one axis into `size` bins, as `adaptive_avg_pool` does, of slices that every exporter knows.
+
+    Example:
+        >>> adaptive_average(torch.arange(6.0).view(1, 1, 1, 6), 3, axis=3)
+        tensor([[[[0.5000, 2.5000, 4.5000]]]])
+    """
     length = features.shape[axis]
     bins = [
         features.narrow(axis, first, last - first).mean(axis, keepdim=True)
@@ -30,6 +35,10 @@ class CoefficientHead(nn.Module):
         spatial_size: places of the spatial map on each axis.
         std: deviation of the initial weights, small so that training begins near the mean face;
             None for Glorot's uniform initialisation (the official head).
+
+    Example:
+        >>> CoefficientHead(num_features=512, num_outputs=205)(torch.rand(2, 512, 7, 7)).shape
+        torch.Size([2, 205])
     """
 
     def __init__(

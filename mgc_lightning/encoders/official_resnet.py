@@ -58,6 +58,11 @@ class OfficialResNet(nn.Module):
     Args:
         depth: number of layers.
         width: channels of the stem.
+
+    Example:
+        >>> import torch
+        >>> OfficialResNet(18, width=8)(torch.rand(2, 3, 96, 96)).shape
+        torch.Size([2, 64, 3, 3])
     """
 
     def __init__(self, depth: Depth = 50, width: int = 64) -> None:

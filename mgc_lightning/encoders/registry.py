@@ -108,7 +108,12 @@ def is_ours(cls: type) -> bool:
 
 
 def describe_backbone(backbone: nn.Module) -> dict[str, Any]:
-    """Write down the class of a backbone, and its arguments where they are known and plain."""
+    """Write down the class of a backbone, and its arguments where they are known and plain.
+
+    Example:
+        >>> describe_backbone(ResNet(18, width=8))["class_path"]
+        'mgc_lightning.encoders.resnet.ResNet'
+    """
     init_args = init_args_of(backbone)
     return {
         "class": type(backbone).__name__,
@@ -151,6 +156,11 @@ def build_encoder(description: Mapping[str, Any], imports: Sequence[str] = ()) -
     Raises:
         MGCError: if the backbone is neither registered nor of a named module, or its arguments are not known or not
             accepted.
+
+    Example:
+        >>> description = describe_encoder(Encoder(ResNet(18, width=8), num_outputs=205))
+        >>> build_encoder(description).num_outputs
+        205
     """
     stored = description["backbone"]
     name, init_args = stored.get("class_path") or stored["class"], stored["init_args"]

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 
 def initial_coefficients(face_model: FaceModel, K: Float[Tensor, "*batch 3 3"], image_size: int) -> FaceCoefficients:
-    """Give the mean face in the main pose, at the distance that keeps its size for the focal length."""
+    """Give the mean face in the main pose, at the distance that keeps its size for the focal length.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.geometry.camera import intrinsics
+        >>> start = initial_coefficients(load_face_model(), intrinsics(224).expand(2, 3, 3, 3), 224)
+        >>> start.identity.shape, start.pose.shape
+        (torch.Size([2, 3, 80]), torch.Size([2, 3, 6]))
+    """
     focal = K[..., 0, 0] * (REFERENCE_SIZE / image_size)
     mean = face_model.mean_coefficients(1)
     start = mean.map(lambda group: group[0].expand(*K.shape[:-2], -1).clone().to(K))
@@ -54,6 +62,14 @@ def fit_landmarks2d(
 
     Returns:
         Coefficients (..., ...) with the mean albedo and flat light.
+
+    Example:
+        >>> from mgc_lightning import load_face_model, make_triplets
+        >>> face_model = load_face_model()
+        >>> batch = make_triplets(face_model, 1, image_size=224)
+        >>> found = fit_landmarks2d(face_model, batch.landmarks, batch.K, 224)
+        >>> found.pose.shape
+        torch.Size([1, 3, 6])
     """
     start = initial_coefficients(face_model, K, image_size)
     batch = landmarks.shape[:-2]

@@ -102,6 +102,15 @@ def fit(
 
     Raises:
         MGCError: if a group is unknown, or a loss is not finite (naming term and samples).
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, LossWeights, MGCObjective, load_face_model, make_triplets
+        >>> face_model = load_face_model()
+        >>> batch = make_triplets(face_model, 1, image_size=32)
+        >>> objective = MGCObjective(LossWeights(identity=0.0))
+        >>> found = fit(face_model, FaceRenderer(), objective, batch, share=("identity",), steps=2)
+        >>> found.history["total"][-1] < found.history["total"][0]
+        True
     """
     _check_groups(free, share)
     image_size = batch.images.shape[-1]

@@ -13,7 +13,14 @@ from mgc_lightning.scene import ViewPairs
 def depth_ratio(
     depth: Float[Tensor, "B 1 H W"], reference: Float[Tensor, "B 1 H W"], mask: Float[Tensor, "B 1 H W"]
 ) -> Float[Tensor, "B 1 1 1"]:
-    """Give the factor that brings the masked mean of `depth` to that of `reference`, per sample."""
+    """Give the factor that brings the masked mean of `depth` to that of `reference`, per sample.
+
+    Example:
+        >>> import torch
+        >>> depth, mask = torch.full((1, 1, 8, 8), 600.0), torch.ones(1, 1, 8, 8)
+        >>> depth_ratio(depth, 2 * depth, mask).flatten()
+        tensor([2.])
+    """
     area = mask.sum((1, 2, 3), keepdim=True) + 1
     mean = (mask * depth).sum((1, 2, 3), keepdim=True) / area
     return (mask * reference).sum((1, 2, 3), keepdim=True) / area / (mean + EPS)
@@ -36,6 +43,12 @@ def depth_consistency(
         mask: (B, 1, H, W) covisible pixels.
         scale_free: first scale the sampled depths so that their masked mean agrees.
         eps: in the denominator.
+
+    Example:
+        >>> import torch
+        >>> depth, mask = torch.full((1, 1, 8, 8), 600.0), torch.ones(1, 1, 8, 8)
+        >>> depth_consistency(depth, depth + 2, mask)
+        tensor([2.])
     """
     if scale_free:
         sampled = sampled * depth_ratio(sampled, transformed, mask)

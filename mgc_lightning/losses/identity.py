@@ -46,6 +46,11 @@ def align_to_template(
         image: (B, 3, H, W).
         landmarks: (B, 68, 2) px in the image.
         crop_size: side S of the crop.
+
+    Example:
+        >>> landmarks = torch.tensor([TEMPLATE_68])
+        >>> align_to_template(torch.rand(1, 3, 224, 224), landmarks).shape
+        torch.Size([1, 3, 160, 160])
     """
     to_image = _template_to_image(landmarks.detach().to(image.dtype))
     grid = pixel_centres(crop_size, crop_size, image.device, image.dtype) * (REFERENCE_SIZE / crop_size)
@@ -57,7 +62,12 @@ def align_to_template(
 def cosine_distance(
     first: Float[Tensor, "B D"], second: Float[Tensor, "B D"], eps: float = 1e-8
 ) -> Float[Tensor, " B"]:
-    """Measure 1 - cos of the angle between embeddings of any length."""
+    """Measure 1 - cos of the angle between embeddings of any length.
+
+    Example:
+        >>> cosine_distance(torch.tensor([[1.0, 0.0], [3.0, 0.0]]), torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+        tensor([1., 0.])
+    """
     return 1 - F.cosine_similarity(first, second, dim=-1, eps=eps)
 
 
@@ -70,6 +80,13 @@ class IdentityLoss(nn.Module):
         recogniser: maps RGB crops (B, 3, S, S) in [0, 1] to embeddings (B, D) and does its own whitening; it
             is frozen and stays in evaluation mode.
         crop_size: side S of its crops.
+
+    Example:
+        >>> recogniser = nn.Sequential(nn.AvgPool2d(16), nn.Flatten(), nn.Linear(300, 8))
+        >>> loss = IdentityLoss(recogniser)
+        >>> image, landmarks = torch.rand(1, 3, 224, 224), torch.tensor([TEMPLATE_68])
+        >>> bool(loss(image, image, landmarks, landmarks) < 1e-6)
+        True
     """
 
     recogniser: nn.Module

@@ -15,7 +15,13 @@ DETAIL_LANDMARKS = (*range(27, 36), *range(60, 68))
 
 
 def landmark_weights(detail: float = 5.0, device: torch.device | str | None = None) -> Float[Tensor, " 68"]:
-    """Give the weight of each of the 68 landmarks: `detail` for nose and inner lips, 1 for the others."""
+    """Give the weight of each of the 68 landmarks: `detail` for nose and inner lips, 1 for the others.
+
+    Example:
+        >>> weights = landmark_weights()
+        >>> weights[30], weights[8]
+        (tensor(5.), tensor(1.))
+    """
     weights = torch.ones(68, device=device)
     weights[list(DETAIL_LANDMARKS)] = detail
     return weights
@@ -34,6 +40,11 @@ def landmark_loss(
         detected: (B, 68, 2) px.
         weights: (68,).
         scale: multiplies distances; 224 / image size states the loss in pixels of a 224 px image.
+
+    Example:
+        >>> detected = torch.zeros(1, 68, 2)
+        >>> landmark_loss(detected + torch.tensor([3.0, 4.0]), detected, torch.ones(68))
+        tensor([25.])
     """
     squared = (predicted - detected).square().sum(-1) * scale**2
     return (weights * squared).mean(-1)

@@ -23,6 +23,12 @@ def pixel_consistency(
         target: (B, 3, H, W) target image.
         mask: (B, 1, H, W) covisible pixels inside the target's render mask.
         eps: under the root and in the denominator.
+
+    Example:
+        >>> import torch
+        >>> target, mask = torch.zeros(1, 3, 8, 8), torch.ones(1, 1, 8, 8)
+        >>> pixel_consistency(target + torch.tensor([0.3, 0.0, 0.4]).view(3, 1, 1), target, mask)
+        tensor([0.5000])
     """
     return masked_mean(photometric_residual(synthesised, target, eps=eps), mask, eps)
 

@@ -17,6 +17,11 @@ def gaussian_prior(coefficients: Float[Tensor, "B C"], sigma: Float[Tensor, " C"
     Args:
         coefficients: (B, C) deviations from the mean face.
         sigma: (C,) standard deviations, or 1 for coefficients that are in standard deviations.
+
+    Example:
+        >>> import torch
+        >>> gaussian_prior(torch.tensor([[1.0, 2.0]]), torch.tensor([1.0, 0.5]))
+        tensor([17.])
     """
     return (coefficients / sigma).square().sum(-1)
 

@@ -20,6 +20,16 @@ class ObjectiveReport:
         applies: name -> (B,) which samples the term applies to.
         weights: name -> what one sample's value was multiplied with (ramps included), before the average over
             the samples that the term applies to.
+
+    Example:
+        >>> report = ObjectiveReport(
+        ...     total=torch.tensor(0.6),
+        ...     terms={"pixel": torch.tensor([0.2, 0.0])},
+        ...     applies={"pixel": torch.tensor([True, False])},
+        ...     weights={"pixel": 3.0},
+        ... )
+        >>> report.means()
+        {'pixel': tensor(0.2000)}
     """
 
     total: Float[Tensor, ""]

@@ -18,6 +18,12 @@ def dissimilarity_map(first: Float[Tensor, "B C H W"], second: Float[Tensor, "B 
     """Compute (1 - SSIM) / 2, clipped to [0, 1], over all 3x3 boxes inside the images (h = H - 2, w = W - 2).
 
     A box, not kornia's Gaussian window, as in Godard et al. 2017.
+
+    Example:
+        >>> import torch
+        >>> image = torch.rand(1, 3, 8, 8)
+        >>> dissimilarity_map(image, image).shape, bool(dissimilarity_map(image, image).max() < 1e-4)
+        (torch.Size([1, 3, 6, 6]), True)
     """
     mean_first, mean_second = _box(first), _box(second)
     variance_first = _box(first * first) - mean_first.square()
@@ -41,6 +47,12 @@ def ssim_loss(
         target: (B, 3, H, W) target image.
         mask: (B, 1, H, W) covisible pixels, binary.
         eps: in the denominator.
+
+    Example:
+        >>> import torch
+        >>> image, mask = torch.rand(1, 3, 8, 8), torch.ones(1, 1, 8, 8)
+        >>> bool(ssim_loss(image, image, mask) < ssim_loss(1 - image, image, mask))
+        True
     """
     whole = -F.max_pool2d(-mask, kernel_size=3, stride=1)
     return masked_mean(dissimilarity_map(synthesised, target).mean(1, keepdim=True), whole, eps)

@@ -61,6 +61,13 @@ class SampleLoss(nn.Module):
 
     Attributes:
         link: least `link` of the samples that count.
+
+    Example:
+        >>> class OneAlbedo(SampleLoss):
+        ...     link = 1
+        ...
+        ...     def forward(self, views: FaceViews, batch: FaceTriplet) -> Tensor:
+        ...         return views.coefficients.albedo.var(dim=1).mean(-1)
     """
 
     link: int = 0
@@ -81,6 +88,18 @@ class Scene:
         views: predicted views.
         batch: their photographs, landmarks, skin, link and persons.
         depth_tolerance: depth disagreement in mm up to which a pixel counts as covisible.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, load_face_model, make_triplets, render_views
+        >>> from mgc_lightning.fitting import initial_coefficients
+        >>> from mgc_lightning.losses.pixel import PixelConsistency
+        >>> face_model = load_face_model()
+        >>> batch = make_triplets(face_model, 4, image_size=32)
+        >>> start = initial_coefficients(face_model, batch.K, 32)
+        >>> scene = Scene(render_views(start, face_model, FaceRenderer(), batch.K, 32), batch)
+        >>> values, applies = scene.evaluate("pixel", PixelConsistency())
+        >>> batch.link.tolist(), applies.tolist(), (values > 0).tolist()
+        ([2, 2, 0, 2], [True, True, False, True], [True, True, False, True])
     """
 
     def __init__(self, views: FaceViews, batch: FaceTriplet, depth_tolerance: float = 5.0) -> None:

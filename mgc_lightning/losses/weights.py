@@ -53,6 +53,11 @@ class WeightedLoss:
             forward(views: FaceViews, batch: FaceTriplet) gives one value a sample.
         weight: multiplies its mean over the views, its sum over the sources, or its value.
         ramp: changes the weight with the progress of training.
+
+    Example:
+        >>> from mgc_lightning.losses import SamePerson
+        >>> WeightedLoss(SamePerson(), 0.02, Ramp(start=0.0, until=0.5)).effective(progress=0.25)
+        0.01
     """
 
     loss: nn.Module

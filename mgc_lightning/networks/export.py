@@ -98,6 +98,16 @@ def export_network(
     Raises:
         MGCError: if a format is unknown, an export differs from the module by more than `TOLERANCES`, or the folder
             cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning import Encoder, ResNet, load_face_model
+        >>> face_model = load_face_model()
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=4), face_model.layout.total), face_model, image_size=32)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     report = export_network(network, folder, formats=["safetensors"])
+        >>> report.files[0].differences["verts"]
+        0.0
     """
     for name in formats:
         check_choice("formats", name, ExportFormat)

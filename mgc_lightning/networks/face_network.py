@@ -232,7 +232,12 @@ class FaceNetwork(nn.Module):
 
 
 def main_pose_at(main_pose: Float[Tensor, " 6"], focal: float) -> Float[Tensor, " 6"]:
-    """Move the main pose, defined at the default focal length, to the distance that keeps the face's size."""
+    """Move the main pose, defined at the default focal length, to the distance that keeps the face's size.
+
+    Example:
+        >>> main_pose_at(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 4000.0]), focal=1175.0)[5]
+        tensor(1000.)
+    """
     scale = torch.ones_like(main_pose)
     scale[5] = focal / DEFAULT_FOCAL
     return main_pose * scale

@@ -69,6 +69,16 @@ def load_predictor(
 
     Raises:
         MGCError: if there is no such file, it is none of these, or its face model is not to be found.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning import Encoder, FaceNetwork, ResNet, load_face_model, save_network
+        >>> face_model = load_face_model()
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=4), face_model.layout.total), face_model, image_size=32)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     predictor = load_predictor(save_network(network, f"{folder}/network.safetensors"))
+        >>> predictor.coefficients(torch.rand(2, 3, 32, 32)).identity.shape
+        torch.Size([2, 80])
     """
     device = usable_device(device)
     stored = read_network(path, device)
