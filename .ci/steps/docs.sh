@@ -1,0 +1,5 @@
+# the site builds without a warning
+$MGC_PIP install --quiet '.[docs]'
+site="$(mktemp -d)"
+trap 'rm -rf "$site"' EXIT
+mkdocs build --quiet --strict --site-dir "${MGC_SITE:-$site}"

@@ -1,0 +1,5 @@
+# linters, types, architecture
+ruff check .
+ruff format --check .
+mypy
+lint-imports
