@@ -1,6 +1,5 @@
 """`mgc benchmark realy`, `REALYError` and their files."""
 
-import argparse
 import json
 import math
 import shutil
@@ -12,7 +11,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from mgc_lightning.commands import benchmark_realy, synthesize_realy
+from mgc_lightning.cli import main
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.realy.dataset import REALYDataset
 from mgc_lightning.evaluation.realy.predictions import list_predictions, read_prediction
@@ -23,16 +22,19 @@ from mgc_lightning.metrics.realy import REALYError, RealyScores, ScoredPredictio
 from mgc_lightning.metrics.realy.scores import official_text
 
 
-def run(*arguments: object) -> int:
-    parser = argparse.ArgumentParser()
-    benchmark_realy.configure(parser)
-    return benchmark_realy.run(parser.parse_args([str(argument) for argument in arguments]))
+def run(*arguments: object) -> None:
+    """Run the program; what it refuses is raised."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MGC_TRACEBACK", "1")
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+    assert not stopped.value.code
 
 
 def benchmark(dataset: Path, predictions: str | Path, output: Path, *more: object) -> dict:
     folder = dataset / "predictions" / predictions if isinstance(predictions, str) else predictions
     arguments = ["--dataset", dataset, "--predictions", folder, "--topology", "makehuman", "--output", output]
-    assert run(*arguments, *more) == 0
+    run("benchmark", "realy", *arguments, *more)
     return json.loads(output.read_text())
 
 
@@ -123,14 +125,14 @@ def test_foreign_subject_and_wrong_topology(realy_set: Path, tmp_path: Path) -> 
     shutil.copytree(realy_set / "predictions" / "mean_face", folder)
     with pytest.raises(MGCError, match="expected 16001 vertices"):
         run(
-            *["--dataset", realy_set, "--predictions", folder, "--topology", "makehuman-1"],
+            *["benchmark", "realy", "--dataset", realy_set, "--predictions", folder, "--topology", "makehuman-1"],
             "--output",
             tmp_path / "a.json",
         )
     (folder / "1.obj").rename(folder / "7.obj")
     with pytest.raises(MGCError, match="no subject 7"):
         benchmark(realy_set, folder, tmp_path / "a.json")
-    with pytest.raises(MGCError, match=r"expected a \.json file"):
+    with pytest.raises(MGCError, match=r"--output must end in \.json"):
         benchmark(realy_set, folder, tmp_path / "a.txt")
 
 
@@ -214,15 +216,13 @@ def test_metric_checks_its_arguments(realy_set: Path) -> None:
 
 
 def test_synthetic_set_is_reproducible(realy_set: Path, tmp_path: Path) -> None:
-    parser = argparse.ArgumentParser()
-    synthesize_realy.configure(parser)
     options = ["--subjects", "1", "--views", "0", "--level", "0", "--image-size", "96"]
     for name in ("a", "b"):
-        assert synthesize_realy.run(parser.parse_args(["--output", str(tmp_path / name), *options])) == 0
+        run("synthesize", "realy", "--output", tmp_path / name, *options)
     for file in ("REALY_scan_region/1/nose.obj", "REALY_HIFI3D_keypoints/1.obj", "REALY_image/1.jpg"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     readme = (realy_set / "README.txt").read_text()
     assert "seed 0" in readme
     assert "CC0" in readme
     with pytest.raises(MGCError, match="new or an empty folder"):
-        synthesize_realy.run(parser.parse_args(["--output", str(tmp_path / "a"), *options]))
+        run("synthesize", "realy", "--output", tmp_path / "a", *options)
