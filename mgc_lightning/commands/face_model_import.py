@@ -18,12 +18,16 @@ def import_model(kind: Annotated[ImportedModel, Metavar("MODEL")], *, source: An
     """
     from mgc_lightning.face_models import FaceModel, read_face_model
     from mgc_lightning.face_models.importing import import_face_model
+    from mgc_lightning.face_models.landmark_proportions import departures
 
     path = import_face_model(kind, source, name)
     data = read_face_model(path)
-    print(FaceModel(data))
+    model = FaceModel(data)
+    print(model)
     print(f"Licence: {data.info.licence}")
     for origin in data.info.sources[:3]:
         print(f"From {origin.name}, sha256 {origin.sha256}")
+    for departure in departures(model.landmarks68(model.mean).numpy()):
+        print(f"Its landmarks are not quite iBUG's, which detectors find: {departure}")
     print(f"Kept as {path}; use it with `face_model: {data.info.name}`")
     return 0

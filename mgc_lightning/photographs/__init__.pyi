@@ -1,6 +1,9 @@
 from . import sources as sources
 from .box import mean_face_box as mean_face_box
 from .box import similarity_from_box as similarity_from_box
+from .conventions import jaw_trust as jaw_trust
+from .conventions import landmark_offsets as landmark_offsets
+from .conventions import to_ibug as to_ibug
 from .crop import fit_similarity_2d as fit_similarity_2d
 from .crop import five_points as five_points
 from .crop import invert_similarity as invert_similarity
@@ -24,6 +27,7 @@ from .photos import from_pil as from_pil
 from .photos import read_photo as read_photo
 from .quality import RejectedError as RejectedError
 from .settings import CROP_SIZE as CROP_SIZE
+from .settings import Convention as Convention
 from .settings import DetectorName as DetectorName
 from .settings import QualityLimits as QualityLimits
 from .settings import SeveralFaces as SeveralFaces

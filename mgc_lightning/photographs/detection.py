@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -10,8 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.photographs.conventions import slides, to_ibug
 from mgc_lightning.photographs.landmark_files import SUFFIXES, read_landmarks
+from mgc_lightning.photographs.settings import Convention
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,21 @@ class DetectedFace:
     """Hold one face of a photograph.
 
     Attributes:
-        landmarks: (68, 2) px of the photograph, iBUG order, 3D-type contour, pixel centres at +.5.
+        landmarks: (68, 2) px of the photograph, iBUG order, pixel centres at +.5.
         score: confidence that this is a face, in [0, 1].
         confidence: (68,) confidence of each landmark in [0, 1], where the detector knows it.
+        convention: whose points they are; `detect_shrunk` turns them into iBUG's.
     """
 
     landmarks: Float[Tensor, "68 2"]
     score: float = 1.0
     confidence: Float[Tensor, " 68"] | None = None
+    convention: Convention = "ibug"
+
+    def in_ibug(self) -> DetectedFace:
+        """Give the face with iBUG's points: of its convention only the kind of the jaw remains."""
+        points = to_ibug(self.landmarks, self.convention)
+        return replace(self, landmarks=points, convention="ibug-2d" if slides(self.convention) else "ibug")
 
     @property
     def size(self) -> float:
@@ -56,22 +65,24 @@ class LandmarkFolder:
     Args:
         folder: of the files; `folder/anna/1.pts` serves `photos/anna/1.jpg`, and so does `folder/1.pts`.
         root: of the photographs.
+        convention: whose points they are.
 
     Raises:
-        MGCError: if the folder does not exist.
+        MGCError: if the folder does not exist, or the convention is unknown.
     """
 
-    def __init__(self, folder: Path, root: Path | None = None) -> None:
+    def __init__(self, folder: Path, root: Path | None = None, convention: Convention = "ibug") -> None:
         if not folder.is_dir():
             raise MGCError(f"{folder}: no such folder of landmarks")
-        self.folder, self.root = folder, root
+        check_choice("convention", convention, Convention)
+        self.folder, self.root, self.convention = folder, root, convention
 
     def detect(self, image: Float[Tensor, "3 H W"], path: Path | None = None) -> list[DetectedFace]:
         """Read the landmarks of a photograph; no file means no face."""
         if path is None:
             raise MGCError("Landmarks in files need the photograph's path")
         file = self.find(path)
-        return [] if file is None else [DetectedFace(read_68(file))]
+        return [] if file is None else [DetectedFace(read_68(file), convention=self.convention)]
 
     def find(self, path: Path) -> Path | None:
         """Find the file of a photograph."""
@@ -102,16 +113,17 @@ def largest_first(faces: list[DetectedFace]) -> list[DetectedFace]:
 def detect_shrunk(
     detector: FaceDetector, image: Float[Tensor, "3 H W"], path: Path | None = None, limit: int = 900
 ) -> list[DetectedFace]:
-    """Detect in an image shrunk to a longest side of `limit` px, as MGCNet does; landmarks in px of the original.
+    """Detect in an image shrunk to a longest side of `limit` px, as MGCNet does; iBUG's points in px of the original.
 
-    Given landmarks are not touched: a `LandmarkFolder` sees the original.
+    Here a detector's points enter, and become iBUG's. Given landmarks are not scaled: a `LandmarkFolder` sees the
+    original.
     """
     height, width = image.shape[-2:]
     if isinstance(detector, LandmarkFolder) or max(height, width) <= limit:
-        return largest_first(detector.detect(image, path))
+        return largest_first([face.in_ibug() for face in detector.detect(image, path)])
     factor = limit / max(height, width)
     size = [max(1, round(height * factor)), max(1, round(width * factor))]
     small = torch.nn.functional.interpolate(image[None], size=size, mode="bilinear", antialias=True)[0].clamp(0, 1)
     scale = torch.tensor([width / size[1], height / size[0]])
     faces = detector.detect(small, path)
-    return largest_first([DetectedFace(face.landmarks * scale, face.score, face.confidence) for face in faces])
+    return largest_first([replace(face, landmarks=face.landmarks * scale).in_ibug() for face in faces])

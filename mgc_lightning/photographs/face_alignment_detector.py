@@ -88,6 +88,7 @@ class FaceAlignmentDetector:
                 torch.as_tensor(np.asarray(face), dtype=torch.float32)[:, :2],
                 float(box[4]),
                 torch.as_tensor(np.asarray(score), dtype=torch.float32).reshape(-1).clamp(0, 1),
+                "face-alignment",
             )
             for face, score, box in zip(points, scores, found, strict=True)
         ]

@@ -22,6 +22,7 @@ def head_pose(
     landmarks: Float[Tensor, "*batch 68 2"],
     image_size: int,
     focal: float = DEFAULT_FOCAL,
+    weights: Float[Tensor, " 68"] | None = None,
 ) -> Float[Tensor, "*batch 4 4"]:
     """Find T_cam_model from the landmarks of aligned crops, by Levenberg-Marquardt.
 
@@ -30,11 +31,12 @@ def head_pose(
         landmarks: (..., 68, 2) px.
         image_size: side of the crop in px.
         focal: px at 224 px.
+        weights: of the landmarks; all 1 if None.
     """
     points = landmarks.reshape(-1, 68, 2)
     K = intrinsics(image_size, focal).expand(len(points), 3, 3)
     fit = fit_landmarks2d(
-        face_model, points, K, image_size, prior_identity=_STIFF, prior_expression=_STIFF, iterations=12
+        face_model, points, K, image_size, weights, prior_identity=_STIFF, prior_expression=_STIFF, iterations=12
     )
     return pose_to_transform(fit.pose).reshape(*landmarks.shape[:-2], 4, 4)
 

@@ -14,6 +14,9 @@ SourceKind = Literal["auto", "folder", "300w-lp", "multi-pie", "celeba", "csv", 
 """Layouts of photographs; `auto` looks. `official` holds triplets already."""
 DetectorName = Literal["face-alignment", "mediapipe"]
 """Face detectors."""
+Convention = Literal["ibug", "ibug-2d", "face-alignment", "mediapipe"]
+"""Whose 68 points: the model's own (iBUG's, the jaw on the head's true contour, as 300W-LP has them), those of
+annotations in the picture (300-W, dlib: the jaw is the outline that is seen), or a detector's."""
 SkinModel = Literal["colours", "parsing"]
 """What tells skin from the rest: a colour model, or a network that parses faces."""
 SeveralFaces = Literal["largest", "reject"]

@@ -9,7 +9,7 @@ from typing import Any
 from mgc_lightning.arguments.types import AnyPath, Count, Folder, NameOrPath, Pixels
 from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.face_models.names import EMBEDDED
-from mgc_lightning.photographs.settings import CROP_SIZE, DetectorName, QualityLimits, SkinModel
+from mgc_lightning.photographs.settings import CROP_SIZE, Convention, DetectorName, QualityLimits, SkinModel
 from mgc_lightning.triplets.grouping import GroupingSettings
 
 
@@ -21,6 +21,7 @@ class FaceSettings:
         size: side of the crops in px.
         detector: finds the face and its landmarks, where a source brings none.
         landmarks: folder of given landmarks (.pts, .txt, .npy), which replaces the detector.
+        convention: whose points given landmarks are; ibug-2d for annotations in the picture (300-W, dlib).
         skin: model of the skin.
         masks: folder of given skin masks, which replaces that model.
         weights: files or folders of the detector's weights.
@@ -33,6 +34,7 @@ class FaceSettings:
     size: Pixels = CROP_SIZE
     detector: DetectorName = "face-alignment"
     landmarks: Folder | None = None
+    convention: Convention = "ibug"
     skin: SkinModel = "colours"
     masks: Folder | None = None
     weights: tuple[AnyPath, ...] = ()
@@ -43,6 +45,7 @@ class FaceSettings:
 
     def __post_init__(self) -> None:
         check_choice("detector", self.detector, DetectorName)
+        check_choice("convention", self.convention, Convention)
         check_choice("skin", self.skin, SkinModel)
         if not 32 <= self.size <= 2048 or not 1 <= self.quality <= 100:
             raise MGCError(

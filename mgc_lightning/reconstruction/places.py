@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.photographs.conventions import to_ibug
 from mgc_lightning.photographs.detection import DetectedFace
 from mgc_lightning.photographs.landmark_files import find_landmarks, read_landmarks
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
@@ -40,6 +41,7 @@ class FaceFinder:
     def __init__(self, reconstructor: FaceReconstructor, where: WhereSettings) -> None:
         self.reconstructor = reconstructor
         self.landmarks, self.box, self.every = where.landmarks, where.box, where.faces == "all"
+        self.convention = where.convention
 
     def find(self, image: Float[Tensor, "3 H W"], path: Path, count: int = 1) -> list[FacePlace]:
         """Find the faces of a photograph, the largest first; one of `count` photographs.
@@ -50,7 +52,7 @@ class FaceFinder:
         if self.box is not None:
             return [FacePlace(self.reconstructor.align(image, box=self.box))]
         if self.landmarks is not None:
-            points = read_landmarks(find_landmarks(self.landmarks, path, count))
+            points = self._read(find_landmarks(self.landmarks, path, count))
             known = points if len(points) == 68 else None
             return [FacePlace(self.reconstructor.align(image, landmarks=points), known)]
         faces = self.reconstructor.detect(image, path)
@@ -75,11 +77,15 @@ class FaceFinder:
                 file = find_landmarks(folder, Path(f"{frame:06d}.png"))
             except MGCError:
                 return None
-            return self.reconstructor.align(image, landmarks=read_landmarks(file))
+            return self.reconstructor.align(image, landmarks=self._read(file))
         faces = self.reconstructor.detect(image)
         if not faces:
             return None
         return self.reconstructor.align(image, landmarks=self._nearest(faces, last).landmarks)
+
+    def _read(self, file: Path) -> Float[Tensor, "N 2"]:
+        points = read_landmarks(file)
+        return to_ibug(points, self.convention) if len(points) == 68 else points
 
     def _nearest(self, faces: list[DetectedFace], last: Tensor | None) -> DetectedFace:
         if last is None:

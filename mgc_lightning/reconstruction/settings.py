@@ -7,7 +7,7 @@ from typing import Literal
 
 from mgc_lightning.arguments.types import AnyPath, Box, Count, FileOrFolder, Seconds
 from mgc_lightning.errors import MGCError, check_choice
-from mgc_lightning.photographs.settings import DetectorName
+from mgc_lightning.photographs.settings import Convention, DetectorName
 
 Faces = Literal["largest", "all"]
 """Which of the faces that are detected in a photograph."""
@@ -20,6 +20,7 @@ class WhereSettings:
     Attributes:
         landmarks: 5 or 68 points in px of the photograph (.txt, .npy, .pts); a folder holds one file a photograph, by
             stem.
+        convention: whose points the 68 are; ibug-2d for annotations in the picture (300-W, dlib).
         box: box around the face in px, hairline to chin, of one photograph or all frames; coarser than landmarks.
         detector: finds the face where neither is given.
         weights: files or folders of the detector's weights.
@@ -27,6 +28,7 @@ class WhereSettings:
     """
 
     landmarks: FileOrFolder | None = None
+    convention: Convention = "ibug"
     box: Box | None = None
     detector: DetectorName = "face-alignment"
     weights: tuple[AnyPath, ...] = ()
@@ -35,6 +37,7 @@ class WhereSettings:
     def __post_init__(self) -> None:
         check_choice("detector", self.detector, DetectorName)
         check_choice("faces", self.faces, Faces)
+        check_choice("convention", self.convention, Convention)
         if self.landmarks is not None and self.box is not None:
             raise MGCError("Give either `landmarks` or `box`, not both")
 
