@@ -132,6 +132,12 @@ class SingleViews:
         return self._of_sample(self._batch.landmarks).float()
 
     @cached_property
+    def landmark_weights(self) -> Float[Tensor, "N 68"] | None:
+        """How far each landmark is to be trusted, in [0, 1]; None for all 1."""
+        weights = self._batch.landmark_weights
+        return None if weights is None else self._of_sample(weights).float()
+
+    @cached_property
     def skin(self) -> Float[Tensor, "N 1 H W"]:
         """Probability of skin in the photograph."""
         return self._of_sample(self._batch.skin).float()

@@ -40,6 +40,8 @@ class FaceTriplet:
         truth: ground truth, where there is any.
         person: (B, V) who each view shows: views of a sample with equal numbers show one person. Numbers of
             different samples say nothing about each other. None where the source does not know; see `persons`.
+        landmark_weights: (B, V, 68) how far each landmark is to be trusted, in [0, 1]; None for all 1. Jaw points that
+            slide along the outline are trusted less in turned heads.
 
     Example:
         >>> pictures, masks = torch.zeros(2, 3, 3, 8, 8), torch.zeros(2, 3, 1, 8, 8)
@@ -57,6 +59,7 @@ class FaceTriplet:
     sample_id: list[str] = field(default_factory=list)
     truth: TripletTruth | None = None
     person: Int[Tensor, "B V"] | None = None
+    landmark_weights: Float[Tensor, "B V 68"] | None = None
 
     def persons(self) -> Int[Tensor, "B V"]:
         """Give `person`, or what follows from `link` where nobody says more.
@@ -84,6 +87,7 @@ class FaceTriplet:
             sample_id=[self.sample_id[row] for row in ids] if self.sample_id else [],
             truth=truth,
             person=None if self.person is None else self.person[which],
+            landmark_weights=None if self.landmark_weights is None else self.landmark_weights[which],
         )
 
 

@@ -40,7 +40,7 @@ def fit_landmarks2d(
     landmarks: Float[Tensor, "*batch 68 2"],
     K: Float[Tensor, "*batch 3 3"],
     image_size: int,
-    weights: Float[Tensor, " 68"] | None = None,
+    weights: Float[Tensor, "*batch 68"] | Float[Tensor, " 68"] | None = None,
     prior_identity: float = 0.2,
     prior_expression: float = 0.2,
     iterations: int = 30,
@@ -55,7 +55,7 @@ def fit_landmarks2d(
         landmarks: (..., 68, 2) px, iBUG order.
         K: (..., 3, 3) px.
         image_size: side of the image in px.
-        weights: (68,) of the landmarks; all 1 if None.
+        weights: (68,) of the landmarks, or (..., 68) of each view's; all 1 if None.
         prior_identity: px^2 per squared standard deviation.
         prior_expression: px^2 per squared standard deviation.
         iterations: steps, taken or refused.
@@ -77,6 +77,7 @@ def fit_landmarks2d(
     pose = start.pose.double().reshape(-1, 6)
     x = torch.cat([pose, pose.new_zeros(len(pose), len(basis))], dim=-1)
     weight = torch.ones_like(mean[:, 0]) if weights is None else weights.to(mean)
+    weight = weight.expand(*batch, 68).reshape(-1, 68)
     identity = face_model.layout.identity
     prior = torch.full((len(basis),), prior_identity, dtype=x.dtype, device=x.device)
     prior[identity:] = prior_expression
@@ -85,7 +86,7 @@ def fit_landmarks2d(
         basis=basis,
         target=landmarks.double().reshape(-1, 68, 2),
         K=K.double().reshape(-1, 3, 3),
-        scale=(weight / weight.numel()).sqrt()[:, None] * (REFERENCE_SIZE / image_size),
+        scale=(weight / 68).sqrt()[..., None] * (REFERENCE_SIZE / image_size),
         prior=prior.sqrt(),
     )
     with torch.no_grad():
@@ -103,7 +104,7 @@ class _LandmarkProblem:
     basis: Float[Tensor, "C 68 3"]
     target: Float[Tensor, "B 68 2"]
     K: Float[Tensor, "B 3 3"]
-    scale: Float[Tensor, "68 1"]
+    scale: Float[Tensor, "B 68 1"]
     prior: Float[Tensor, " C"]
 
     def residuals(self, x: Float[Tensor, "B P"]) -> Float[Tensor, "B R"]:

@@ -156,12 +156,13 @@ def _start(face_model: FaceModel, objective: MGCObjective, batch: FaceTriplet) -
     landmark = weights.get("landmark", 0.0)
     if not landmark:
         return initial_coefficients(face_model, batch.K, batch.images.shape[-1])
+    trust = batch.landmark_weights
     return fit_landmarks2d(
         face_model,
         batch.landmarks,
         batch.K,
         batch.images.shape[-1],
-        objective.landmark_weights,
+        objective.landmark_weights if trust is None else objective.landmark_weights * trust,
         weights.get("prior_identity", 0.0) / landmark,
         weights.get("prior_expression", 0.0) / landmark,
     )

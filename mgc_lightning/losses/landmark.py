@@ -30,7 +30,7 @@ def landmark_weights(detail: float = 5.0, device: torch.device | str | None = No
 def landmark_loss(
     predicted: Float[Tensor, "B 68 2"],
     detected: Float[Tensor, "B 68 2"],
-    weights: Float[Tensor, " 68"],
+    weights: Float[Tensor, " 68"] | Float[Tensor, "B 68"],
     scale: float = 1.0,
 ) -> Float[Tensor, " B"]:
     """Average w_j |q_j - q*_j|^2 over the landmarks of each sample (not divided by the sum of weights).
@@ -38,7 +38,7 @@ def landmark_loss(
     Args:
         predicted: (B, 68, 2) px.
         detected: (B, 68, 2) px.
-        weights: (68,).
+        weights: (68,), or (B, 68) of each sample's.
         scale: multiplies distances; 224 / image size states the loss in pixels of a 224 px image.
 
     Example:
@@ -65,4 +65,6 @@ class Landmarks(ViewLoss):
 
     def forward(self, views: SingleViews) -> Float[Tensor, " N"]:
         """Give the weighted squared distance of each view, in px^2 of a 224 px image."""
-        return landmark_loss(views.landmarks, views.detected, self.weights, REFERENCE_SIZE / views.image_size)
+        trust = views.landmark_weights
+        weights = self.weights if trust is None else self.weights * trust
+        return landmark_loss(views.landmarks, views.detected, weights, REFERENCE_SIZE / views.image_size)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import FaceModel, load_face_model
+from mgc_lightning.photographs.conventions import SLIDING_TO, jaw_trust, slides
 from mgc_lightning.photographs.crop import (
     five_points,
     similarity_to_template,
@@ -52,7 +53,7 @@ def choose_detector(settings: FaceSettings, root: Path) -> FaceDetector:
         MGCError: if its weights or its package are missing.
     """
     if settings.landmarks is not None:
-        return LandmarkFolder(settings.landmarks, root)
+        return LandmarkFolder(settings.landmarks, root, settings.convention)
     return make_detector(settings.detector, settings.device, settings.weights)
 
 
@@ -119,17 +120,22 @@ class FacePreparer:
         landmarks = transform_points2d(matrix, face.landmarks)
         focus = sharpness(crop, face_area(landmarks, self.settings.size))
         check_sharpness(focus, limits)
-        yaw = float(yaw_degrees(head_pose(self.face_model, landmarks, self.settings.size)))
+        sliding = slides(face.convention)
+        weights = jaw_trust(SLIDING_TO) if sliding else None
+        yaw = float(yaw_degrees(head_pose(self.face_model, landmarks, self.settings.size, weights=weights)))
         check_yaw(yaw, limits)
         skin = self._skin(crop, landmarks, photo, matrix)
         facts = _facts(photo, landmarks, matrix, yaw, focus, (height, width))
+        if sliding:
+            facts["landmark_weights"] = [round(weight, 3) for weight in jaw_trust(yaw).tolist()]
         return ViewFiles(encode_jpeg(crop, self.settings.quality), encode_jpeg(skin, 90), facts)
 
     def _faces(self, image: Float[Tensor, "3 H W"], photo: Photo) -> list[DetectedFace]:
         if photo.landmarks is not None and self.settings.landmarks is None:
             try:
-                read = read_mat_landmarks if photo.landmarks.suffix == ".mat" else read_68
-                return [DetectedFace(read(photo.landmarks))]
+                if photo.landmarks.suffix == ".mat":
+                    return [DetectedFace(read_mat_landmarks(photo.landmarks))]
+                return [DetectedFace(read_68(photo.landmarks), convention=self.settings.convention).in_ibug()]
             except MGCError as error:
                 raise RejectedError("bad landmarks", str(error)) from error
         # Outside the `try`: missing weights end the run, they refuse no photograph.

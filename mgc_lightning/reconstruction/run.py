@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.networks.settings import NetworkSource
+from mgc_lightning.photographs.conventions import slides
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.reconstruction.files import write_reconstruction
@@ -184,6 +185,7 @@ class _Run:
             [item.image for item in found],
             [item.place.landmarks for item in found if item.place.landmarks is not None],
             one_moment=self.settings.one_moment,
+            sliding_jaw=self.settings.landmarks is not None and slides(self.settings.convention),
             steps=self.settings.steps,
             on_step=lambda done, total: self.on_step(f"refining {len(found)} photographs", done, total),
         )

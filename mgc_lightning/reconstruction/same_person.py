@@ -12,8 +12,11 @@ from mgc_lightning.coefficients import CoefficientGroup, FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.fitting.objective_fit import fit
 from mgc_lightning.geometry.camera import intrinsics
+from mgc_lightning.geometry.pose import pose_to_transform
 from mgc_lightning.losses.objective import LossWeights, MGCObjective
+from mgc_lightning.photographs.conventions import jaw_trust
 from mgc_lightning.photographs.crop import transform_points2d
+from mgc_lightning.photographs.head_pose import yaw_degrees
 from mgc_lightning.photographs.photos import ImageLike, as_image
 from mgc_lightning.photographs.skin import SkinColours
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
@@ -41,6 +44,7 @@ def refine_same_person(
     landmarks: Sequence[Float[Tensor, "68 2"]],
     *,
     one_moment: bool = False,
+    sliding_jaw: bool = False,
     steps: int = 150,
     learning_rate: float = 0.05,
     weights: LossWeights = WEIGHTS,
@@ -58,6 +62,7 @@ def refine_same_person(
         images: N >= 2 photographs.
         landmarks: (68, 2) px of each.
         one_moment: of one moment and one light.
+        sliding_jaw: the landmarks' jaw is the outline that is seen (`ibug-2d`): it counts less in turned heads.
         steps: of Adam.
         learning_rate: in units of `fitting.StepScales`.
         weights: of the losses; those of view pairs count with `one_moment` alone.
@@ -83,6 +88,9 @@ def refine_same_person(
     start = reconstructor.predict(crops)
     order = _middle_first(start)
     batch = _batch(reconstructor, crops, transform_points2d(matrices, torch.stack(points)), order, one_moment)
+    if sliding_jaw:
+        yaw = yaw_degrees(pose_to_transform(start.pose))[order]
+        batch.landmark_weights = torch.stack([jaw_trust(float(angle)) for angle in yaw])[None].to(reconstructor.device)
     found = fit(
         reconstructor.face_model,
         FaceRenderer(),

@@ -113,6 +113,9 @@ class Augmentation(nn.Module):
         images, skin = pictures[:, :3].clamp(0, 1), pictures[:, 3:].clamp(0, 1)
         landmarks = batch.landmarks @ matrix[..., :2].mT + matrix[..., None, :, 2]
         landmarks = torch.where(numbers["flip"][:, None, None, None], landmarks[:, :, MIRRORED], landmarks)
+        trust = batch.landmark_weights
+        if trust is not None:
+            trust = torch.where(numbers["flip"][:, None, None], trust[:, :, MIRRORED], trust)
         shapes = place_shapes(numbers["occluder"].flatten(0, 1), face_anchors(landmarks.flatten(0, 1), size))
         if bool((shapes[..., 11] > 0).any()):
             images, covered = paint(images, shapes)
@@ -127,6 +130,7 @@ class Augmentation(nn.Module):
             camera_after(batch.K, matrix, numbers["flip"]) if self.settings.camera_follows else batch.K,
             batch.sample_id,
             person=batch.person,
+            landmark_weights=trust,
         )
         return _swap_sources(moved, numbers["flip"])
 
@@ -171,4 +175,5 @@ def _swap_sources(batch: FaceTriplet, flip: Tensor) -> FaceTriplet:
         batch.K[rows, order],
         batch.sample_id,
         person=None if batch.person is None else batch.person[rows, order],
+        landmark_weights=None if batch.landmark_weights is None else batch.landmark_weights[rows, order],
     )

@@ -69,6 +69,7 @@ class TripletDataset(Dataset[dict[str, Any]]):
             "landmarks": sample.landmarks * (self.image_size / sample.images.shape[-1]),
             "link": torch.tensor(sample.link),
             "person": sample.person,
+            "landmark_weights": _weights(sample),
             "K": self.K.expand(len(sample.images), 3, 3).clone(),
             "sample_id": sample.name,
         }
@@ -80,6 +81,11 @@ class TripletDataset(Dataset[dict[str, Any]]):
     def _in_order(self, place: int) -> tuple[int, int]:
         shard = int(torch.searchsorted(self._starts, place, right=True)) - 1
         return shard, place - int(self._starts[shard])
+
+
+def _weights(sample: Sample) -> Tensor:
+    given = sample.landmark_weights
+    return torch.ones(sample.landmarks.shape[:2]) if given is None else given
 
 
 def _resize(images: Tensor, size: int) -> Tensor:
@@ -100,4 +106,5 @@ def to_triplet(batch: dict[str, Any]) -> FaceTriplet:
         K=batch["K"],
         sample_id=list(batch["sample_id"]),
         person=batch["person"],
+        landmark_weights=batch["landmark_weights"],
     )

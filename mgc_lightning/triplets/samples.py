@@ -47,6 +47,7 @@ class Sample:
         name: of the sample.
         person: (V,) who each view shows: equal numbers are one person.
         facts: of the sample and its views.
+        landmark_weights: (V, 68) how far each landmark is to be trusted, in [0, 1].
     """
 
     images: UInt8[Tensor, "V 3 S S"]
@@ -56,6 +57,7 @@ class Sample:
     name: str
     person: Int64[Tensor, " V"]
     facts: dict[str, Any] = field(default_factory=dict)
+    landmark_weights: Float[Tensor, "V 68"] | None = None
 
 
 def encode_jpeg(image: Float[Tensor, "C S S"], quality: int) -> bytes:
@@ -116,6 +118,7 @@ def decode_sample(files: Mapping[str, Any]) -> Sample:
             key,
             _persons(facts, len(views)),
             facts,
+            torch.tensor([view.get("landmark_weights", [1.0] * 68) for view in facts["views"]]).reshape(-1, 68),
         )
     except (KeyError, ValueError, OSError, TypeError) as error:
         raise MGCError(f"Sample {key} is damaged ({type(error).__name__}: {error}); prepare the set again") from error

@@ -78,6 +78,22 @@ def test_landmarks_of_a_photograph_give_the_pose(face_model, focal, yaw):
     assert (project(transform_points(T_fitted, points), K) - landmarks).norm(dim=-1).mean() < 0.3
 
 
+def test_each_view_has_weights_of_its_own(face_model):
+    """A jaw that lies elsewhere bends the view that trusts it, and not the other."""
+    K = intrinsics(SIZE).expand(2, 3, 3)
+    start = initial_coefficients(face_model, K, SIZE)
+    points = face_model.landmarks68(face_model.mean).expand(2, 68, 3)
+    landmarks = project(transform_points(pose_to_transform(start.pose), points), K)
+    landmarks[:, :17, 0] += 3.0
+    trust = torch.ones(2, 68)
+    trust[1, :17] = 0
+    both = fit_landmarks2d(face_model, landmarks, K, SIZE, trust)
+    assert both.identity[0].norm() > 0.1
+    assert both.identity[1].norm() < 1e-3
+    alone = fit_landmarks2d(face_model, landmarks[1:], K[1:], SIZE, trust[1])
+    torch.testing.assert_close(alone.pose[0], both.pose[1], atol=1e-3, rtol=1e-5)
+
+
 def test_meshes_landmarks_give_shape_and_similarity(face_model):
     identity = torch.zeros(2, face_model.layout.identity)
     identity[:, :6] = torch.randn(2, 6)

@@ -56,6 +56,14 @@ def test_landmark_weights_and_value():
     torch.testing.assert_close(loss, torch.full((3,), 100.0 * (68 + 68) / 68))
 
 
+def test_landmarks_of_each_sample_have_weights_of_their_own():
+    predicted, detected = torch.zeros(2, 68, 2), torch.ones(2, 68, 2)
+    weights = torch.ones(2, 68)
+    weights[1, :17] = 0
+    loss = landmark_loss(predicted, detected, weights)
+    torch.testing.assert_close(loss, torch.tensor([2.0, 2.0 * 51 / 68]))
+
+
 def test_prior_is_in_standard_deviations():
     sigma = torch.tensor([0.5, 2.0])
     torch.testing.assert_close(gaussian_prior(sigma.expand(4, 2) * 3, sigma), torch.full((4,), 18.0))

@@ -223,6 +223,26 @@ def test_terms_of_weight_zero_are_not_computed(scene):
     assert set(report.terms) == {"landmark"}
 
 
+def test_landmarks_that_are_not_trusted_do_not_count(scene):
+    face_model, truth, batch = scene
+    weights = LossWeights(**dict.fromkeys(asdict(LossWeights()), 0.0) | {"landmark": 1.0})
+    landmarks = batch.landmarks.clone()
+    landmarks[..., :17, :] += 4
+    trust = torch.ones_like(landmarks[..., 0])
+    wrong = replace(batch, landmarks=landmarks, landmark_weights=trust)
+    report, _ = evaluate((face_model, truth, wrong), MGCObjective(weights))
+    # 17 of 68 points are 4 px off in both directions.
+    expected = 17 / 68 * 32 * (224 / batch.images.shape[-1]) ** 2
+    torch.testing.assert_close(report.terms["landmark"], torch.full_like(report.terms["landmark"], expected))
+    trust[:, 0, :17] = 0
+    report, _ = evaluate((face_model, truth, wrong), MGCObjective(weights))
+    share = (landmarks.shape[1] - 1) / landmarks.shape[1]
+    torch.testing.assert_close(report.terms["landmark"], torch.full_like(report.terms["landmark"], expected * share))
+    trust[..., :17] = 0
+    report, _ = evaluate((face_model, truth, wrong), MGCObjective(weights))
+    assert report.terms["landmark"].max() < 1e-6
+
+
 def test_shape_feels_shading_through_the_normals(scene):
     weights = replace(ALL_ON, landmark=0.0)
     report, leaves = evaluate(scene, MGCObjective(weights), moved(identity=torch.tensor(0.2)))

@@ -17,6 +17,7 @@ from PIL import Image
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
+from mgc_lightning.photographs.conventions import jaw_trust
 from mgc_lightning.photographs.quality import RejectedError
 from mgc_lightning.photographs.settings import QualityLimits
 from mgc_lightning.photographs.sources import open_source
@@ -72,6 +73,20 @@ def test_a_folder_becomes_linked_triplets(photos, tmp_path):
             assert (torch.tensor(yaws) - true_yaw).abs().max() < 12
             assert sample.skin.float().mean() > 20
     assert seen == set(range(PEOPLE))
+
+
+def test_jaws_of_the_2d_kind_are_weighed_by_yaw(photos, tmp_path):
+    """Annotations in the picture have the outline that is seen as their jaw; it slides along the head."""
+    prepare(open_source([photos / "in"]), tmp_path / "set", settings_of(photos, convention="ibug-2d"))
+    shards = ShardSet(tmp_path / "set", "train")
+    for index in range(len(shards)):
+        sample = shards[index]
+        for view, weights in zip(sample.facts["views"], sample.landmark_weights, strict=True):
+            torch.testing.assert_close(weights, jaw_trust(view["yaw"]), atol=1e-3, rtol=0)
+    prepare(open_source([photos / "in"]), tmp_path / "plain", settings_of(photos))
+    plain = ShardSet(tmp_path / "plain", "train")[0]
+    assert plain.landmark_weights.eq(1).all()
+    assert "landmark_weights" not in plain.facts["views"][0]
 
 
 def test_processes_and_interruptions_change_nothing(photos, tmp_path, monkeypatch):

@@ -85,6 +85,16 @@ def test_the_order_of_the_photographs_does_not_matter(reconstructor, person):
         torch.testing.assert_close(a.coefficients.pose, b.coefficients.pose, rtol=1e-3, atol=1e-2)
 
 
+def test_a_sliding_jaw_counts_less_in_turned_heads(reconstructor, person):
+    images, landmarks = list(person.images[0]), list(person.landmarks[0])
+    bent = [points.clone() for points in landmarks]
+    for points in bent:
+        points[:17, 0] += 6
+    straight = refine_same_person(reconstructor, images, bent, steps=2)
+    sliding = refine_same_person(reconstructor, images, bent, sliding_jaw=True, steps=2)
+    assert not torch.equal(straight[0].coefficients.identity, sliding[0].coefficients.identity)
+
+
 def test_bad_input(reconstructor, person):
     images, landmarks = list(person.images[0]), list(person.landmarks[0])
     with pytest.raises(MGCError, match="Expected several photographs"):

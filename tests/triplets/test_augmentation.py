@@ -56,6 +56,14 @@ def test_projections_follow_the_picture(batch):
     assert (centre - moved.landmarks[0, 0, 30]).abs().max() < 0.9
 
 
+def test_weights_of_landmarks_go_with_them(batch):
+    settings = AugmentationSettings(flip=1, scale=0, shift=0, camera=0, occlusion=0)
+    trust = torch.rand(2, 3, 68)
+    after = Augmentation(settings)(replace(batch, landmark_weights=trust), numbers(settings))
+    assert torch.equal(after.landmark_weights, trust[:, [0, 2, 1]][..., MIRRORED])
+    assert Augmentation(settings)(batch, numbers(settings)).landmark_weights is None
+
+
 def test_a_mirror_is_undone_by_a_mirror(batch):
     settings = AugmentationSettings(flip=1, scale=0, shift=0, camera=0, occlusion=0)
     mirror = Augmentation(settings)
