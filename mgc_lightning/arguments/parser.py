@@ -24,7 +24,7 @@ from mgc_lightning.errors import MGCError
 
 _NAMED = re.compile(r"`([a-z]\w*)(?:=([^`]*))?`")
 _BAD_VALUE = re.compile(r'Parser key "(\w+)"(?: element \d+)?:\s*(?:.*Got value: (.*))?', re.DOTALL)
-_MISSING = re.compile(r'arguments are required: (.+)|Key "(\w+)" is required')
+_MISSING = re.compile(r"arguments are required: (.+)|(?:Key|Option) ['\"](\w+)['\"] is required")
 
 
 class CommandParser(HelpfulParser, jsonargparse.ArgumentParser):

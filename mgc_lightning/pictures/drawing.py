@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import matplotlib
 import numpy as np
@@ -244,7 +245,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=size)
 
 
-def _text_strip(text: str, width: int, height: int, size: int, align: str = "centre") -> Picture:
+def _text_strip(text: str, width: int, height: int, size: int, align: Literal["centre", "left"] = "centre") -> Picture:
     font, shown = _font(size), text
     while len(shown) > 1 and font.getlength(shown) > width - 8:
         shown = shown.rstrip("…")[:-1] + "…"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mgc_lightning.encoders import Encoder, ResNet
 from mgc_lightning.encoders.rebuild import rebuilding_trouble
 from mgc_lightning.encoders.registry import class_path, is_ours
-from mgc_lightning.face_models import load_face_model
+from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.losses.objective import MGCObjective, ObjectiveReport
 from mgc_lightning.metrics.reconstruction import ReconstructionScores
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork, OutputScaling, main_pose_at
@@ -70,7 +70,7 @@ class MGCModule(L.LightningModule):
         self,
         backbone: nn.Module | None = None,
         spatial_channels: int = 64,
-        face_model: str = "makehuman",
+        face_model: str = EMBEDDED,
         face_model_level: int = 0,
         image_size: int = 224,
         focal: float = 4700.0,
