@@ -68,6 +68,8 @@ def prepare(
     if not isinstance(source, PhotoSource):
         places = [Path(place) for place in ([source] if isinstance(source, str | Path) else source)]
         found = find_kind(places, kind)
+        if found == "official" and len(places) > 1:
+            raise MGCError(f"Expected one folder of the official layout; got {len(places)}")
         if found == "official":
             return convert_official(places[0], output, settings, console=console)
         source = open_source(places, found, every)

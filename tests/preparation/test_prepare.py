@@ -14,6 +14,7 @@ import pytest
 import torch
 from photo_sets import EASY, QUIET, SIZE, TemplateDetector, template_detector, write_photos
 from PIL import Image
+from triplet_sets import write_official
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
@@ -47,6 +48,28 @@ def settings_of(photos, **changes) -> PrepareSettings:
 
 def bytes_of(folder) -> dict[str, str]:
     return {path.name: sha256(path) for path in sorted(folder.iterdir())}
+
+
+def test_places_are_sources(photos, tmp_path):
+    prepare(open_source([photos / "in"]), tmp_path / "source", settings_of(photos))
+    prepare(str(photos / "in"), tmp_path / "place", settings_of(photos))
+    assert bytes_of(tmp_path / "source") == bytes_of(tmp_path / "place")
+    with pytest.raises(MGCError, match="no such file or folder"):
+        prepare(tmp_path / "absent", tmp_path / "set")
+    with pytest.raises(MGCError, match="`kind` must be one of auto, folder, .*; got 'folders'"):
+        prepare(photos / "in", tmp_path / "set", kind="folders")
+
+
+def test_the_official_layout_is_converted(tmp_path):
+    batch = make_triplets(load_face_model(), 2, image_size=224, settings=QUIET)
+    write_official(tmp_path / "in", batch)
+    manifest = prepare(tmp_path / "in", tmp_path / "set", PrepareSettings(grouping=GroupingSettings(val_share=0.4)))
+    assert manifest["settings"]["kind"] == "official"
+    assert manifest["summary"]["samples"] == 2
+    with pytest.raises(MGCError, match="one folder of the official layout; got 2"):
+        prepare([tmp_path / "in", tmp_path / "in"], tmp_path / "set")
+    with pytest.raises(MGCError, match="holds triplets"):
+        open_source([tmp_path / "in"])
 
 
 def test_a_folder_becomes_linked_triplets(photos, tmp_path):
