@@ -119,3 +119,8 @@ def _add(option: Option, container: Any) -> None:
         if words:
             settings["metavar"] = tuple(words) if len(words) > 1 else words[0]
     container.add_argument(option.flag or option.name, **settings)
+    if option.more.earlier:
+        container.add_argument(*option.more.earlier, **settings | {"help": argparse.SUPPRESS, "required": False})
+    if option.more.off:
+        no = {"dest": option.name, "default": option.default, "action": "store_false", "help": argparse.SUPPRESS}
+        container.add_argument(*option.more.off, **no)

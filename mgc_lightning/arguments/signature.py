@@ -14,6 +14,8 @@ import docstring_parser
 from mgc_lightning.arguments.types import Flag, Metavar
 
 _SEVERAL = (tuple, list, Sequence)
+PLAIN = Flag()
+"""The flag of an argument that says nothing of it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Option:
         section: title of its part of the help; empty for the first.
         metavar: what its values are called; empty where the type says it.
         flag: how it is typed; empty if it is positional.
+        more: other ways to type it.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Option:
     section: str = ""
     metavar: str = ""
     flag: str = ""
+    more: Flag = PLAIN
 
     @property
     def shown(self) -> str:
@@ -83,6 +87,8 @@ class Option:
 
     def given(self, value: str | None) -> str:
         """Say how a user types it with a value that is written in Python, such as `["a", "b"]`."""
+        if self.hint is bool and value == "False":
+            return f"--no-{self.flag.removeprefix('--')}"
         if value is None or not self.flag or self.hint is bool:
             return self.shown
         words = value.strip("[]()").replace(",", " ").split() if self.number else [value]
@@ -135,9 +141,11 @@ def read_arguments(target: Callable[..., Any], section: str = "", preset: Any = 
             continue
         title = (_inherited(target, name) or section) if is_class else section
         metavar = next((extra.words for extra in extras if isinstance(extra, Metavar)), "")
-        flag = next((extra.name for extra in extras if isinstance(extra, Flag)), "--" + name.replace("_", "-"))
-        positional = not is_class and parameter.kind is not parameter.KEYWORD_ONLY
-        arguments.options.append(Option(name, hint, default, text, title, metavar, "" if positional else flag))
+        more = next((extra for extra in extras if isinstance(extra, Flag)), PLAIN)
+        flag = more.name or "--" + name.replace("_", "-")
+        if not is_class and parameter.kind is not parameter.KEYWORD_ONLY:
+            flag = ""
+        arguments.options.append(Option(name, hint, default, text, title, metavar, flag, more))
     return arguments
 
 

@@ -16,9 +16,17 @@ class Metavar:
 
 @dataclass(frozen=True)
 class Flag:
-    """Name the flag of an argument whose own name is not it, as Python's words cannot be names."""
+    """Say how an argument is typed, where that is more than its name with dashes.
 
-    name: str
+    Attributes:
+        name: of the flag, where it is another word: Python's own words cannot be names of arguments.
+        earlier: names that it had: taken, not shown.
+        off: names of no, where it is yes or no: taken, not shown.
+    """
+
+    name: str = ""
+    earlier: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
 
 
 Count = Annotated[int, Metavar("N")]

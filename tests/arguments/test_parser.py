@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 
 from mgc_lightning.arguments.parser import CommandParser
-from mgc_lightning.arguments.types import Box, Count, Folder, Metavar
+from mgc_lightning.arguments.types import Box, Count, Flag, Folder, Metavar
 from mgc_lightning.errors import MGCError
 
 Fruit = Literal["apple", "pear"]
@@ -42,11 +42,15 @@ class Trip(Water):
 
     Attributes:
         fruits: to eat.
+        guests: who comes too.
+        tent: sleep under the stars.
         days: how long.
         sea: the sea.
     """
 
     fruits: tuple[Fruit, ...] = ("apple",)
+    guests: Annotated[tuple[str, ...], Metavar("WHO"), Flag("--with", earlier=("--along",))] = ()
+    tent: Annotated[bool, Flag(off=("--hotel",))] = True
     days: Count = 0
     sea: Deep = field(default_factory=lambda: Deep(3.0))
 
@@ -107,6 +111,15 @@ def test_values_arrive_as_the_function_declares_them(parser) -> None:
     }
 
 
+def test_flags_of_other_names(parser) -> None:
+    line = "a --home b --with anna berta --along carl --with dora --hotel"
+    assert parser.run(line.split()) == 0
+    assert CALLS[0]["trip"].guests == ("anna", "berta", "carl", "dora")
+    assert not CALLS[0]["trip"].tent
+    assert "--along" not in parser.format_help()
+    assert parser.in_flags("`guests=['my_nets', \"b\"]` and `tent=False`") == "--with my_nets b and --no-tent"
+
+
 def test_defaults_are_the_functions(parser) -> None:
     assert parser.run(["a", "--home", "b"]) == 0
     assert CALLS[0]["trip"] == Trip()
@@ -152,7 +165,7 @@ def test_help_says_what_the_docstrings_say(parser) -> None:
         ("a --home b --dayz 3", "Did you mean `--days` instead of `--dayz`?"),
         ("a --home b --day 3", "Did you mean `--days` instead of `--day`?"),
         ("a --home b --days 10", "--days is too long, --days 9 is the most; without --salt and `other=True`"),
-        ("a --home b --no-boat", "PLACE cannot be reached with --boat"),
+        ("a --home b --no-boat", "PLACE cannot be reached with --no-boat"),
     ],
 )
 def test_wrong_lines_are_told_in_flags(parser, line, message) -> None:
