@@ -68,7 +68,14 @@ def apply_similarity(
     R: Float[Tensor, "*batch D D"],
     t: Float[Tensor, "*batch D"],
 ) -> Float[Tensor, "*batch N D"]:
-    """Map points (..., N, D) to s R x + t."""
+    """Map points (..., N, D) to s R x + t.
+
+    Example:
+        >>> square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+        >>> quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+        >>> apply_similarity(square, torch.tensor(2.0), quarter, torch.tensor([10.0, 0.0])).tolist()
+        [[10.0, 0.0], [10.0, 2.0], [8.0, 2.0]]
+    """
     return s[..., None, None] * (points @ R.mT) + t[..., None, :]
 
 

@@ -25,6 +25,13 @@ def smooth_border(
 
     Returns:
         (N,) the smaller region.
+
+    Example:
+        >>> fan = [[0, 1, 2], [0, 2, 3], [0, 3, 4], [0, 4, 5], [0, 5, 6], [0, 6, 1]]
+        >>> faces = np.array([*fan, [1, 7, 2], [1, 8, 7], [7, 8, 9], [7, 9, 2]])
+        >>> inside = np.arange(10) < 8  # the fan, and one triangle that sticks out of it
+        >>> np.flatnonzero(smooth_border(faces, inside)).tolist()
+        [0, 1, 2, 3, 4, 5, 6]
     """
     inside = inside.copy()
     around = np.bincount(faces.ravel(), minlength=len(inside))

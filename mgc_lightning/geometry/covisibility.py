@@ -16,6 +16,11 @@ def visible_verts(pix_to_face: Int[Tensor, "B H W"], faces: Int[Tensor, "F 3"], 
         pix_to_face: (B, H, W) index into `faces`, -1 in the background.
         faces: (F, 3) vertex indices.
         num_verts: N.
+
+    Example:
+        >>> faces = torch.tensor([[0, 1, 2], [1, 2, 3]])
+        >>> visible_verts(torch.tensor([[[-1, 0], [0, 0]]]), faces, num_verts=4).tolist()
+        [[True, True, True, False]]
     """
     seen_faces = visible_faces(pix_to_face, len(faces))
     corners = seen_faces[:, :, None].expand(-1, -1, 3).flatten(1).to(torch.float32)
@@ -24,7 +29,12 @@ def visible_verts(pix_to_face: Int[Tensor, "B H W"], faces: Int[Tensor, "F 3"], 
 
 
 def visible_faces(pix_to_face: Int[Tensor, "B H W"], num_faces: int) -> Bool[Tensor, "B F"]:
-    """Tell which triangles win at least one pixel; the background is none of them."""
+    """Tell which triangles win at least one pixel; the background is none of them.
+
+    Example:
+        >>> visible_faces(torch.tensor([[[-1, 2], [2, 0]]]), num_faces=3).tolist()
+        [[True, False, True]]
+    """
     winners = pix_to_face.flatten(1)
     # The background scatters into a column of its own.
     seen = torch.zeros(len(winners), num_faces + 1, dtype=torch.bool, device=winners.device)
@@ -42,6 +52,12 @@ def pixels_with_shared_verts(
 
     This is the paper's covisible map without its second rendering. The rule reaches one triangle beyond an
     occlusion, so it is necessary, not sufficient.
+
+    Example:
+        >>> faces = torch.tensor([[0, 1, 2], [1, 2, 3], [4, 5, 6]])
+        >>> target, source = torch.tensor([[[0, 2, -1]]]), torch.tensor([[[1, 1, 1]]])
+        >>> pixels_with_shared_verts(target, source, faces, num_verts=7).tolist()
+        [[[[True, False, False]]]]
     """
     shared = visible_verts(pix_to_face_target, faces, num_verts)
     shared &= visible_verts(pix_to_face_source, faces, num_verts)
@@ -73,6 +89,17 @@ def covisible_mask(
         faces: (F, 3) vertex indices.
         num_verts: N.
         tolerance: largest depth disagreement in mm; infinity leaves the depth test out.
+
+    Example:
+        >>> from mgc_lightning.geometry import correspond, intrinsics
+        >>> faces, K = torch.tensor([[0, 1, 2]]), intrinsics(4)[None]
+        >>> depth, winners = torch.full((1, 1, 4, 4), 5000.0), torch.zeros(1, 4, 4, dtype=torch.long)
+        >>> same = correspond(depth, torch.eye(4)[None], K, K)
+        >>> covisible_mask(same, depth, winners, winners, faces, num_verts=3)[0, 0, 1].tolist()[1:3]
+        [True, True]
+        >>> nearer = depth - 20.0  # something stands before the face in the source view
+        >>> covisible_mask(same, nearer, winners, winners, faces, num_verts=3).any().item()
+        False
     """
     with torch.no_grad():
         shared = pixels_with_shared_verts(pix_to_face_target, pix_to_face_source, faces, num_verts)

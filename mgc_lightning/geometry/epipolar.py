@@ -31,6 +31,18 @@ def fundamental_from_poses(
         T_source_model: (..., 4, 4) pose of the same head in the source view.
         K_target: (..., 3, 3) px.
         K_source: (..., 3, 3) px.
+
+    Example:
+        >>> from mgc_lightning.geometry import intrinsics, pose_to_transform, project, transform_points
+        >>> poses = torch.tensor([[0.0, -0.2, torch.pi, 0.0, 0.0, 5000.0], [0.0, 0.2, torch.pi, 0.0, 0.0, 5000.0]])
+        >>> target, source = pose_to_transform(poses)
+        >>> K, nose = intrinsics(224), torch.tensor([[0.0, 0.0, 100.0]])
+        >>> q_target, q_source = (project(transform_points(T, nose), K) for T in (target, source))
+        >>> F = fundamental_from_poses(target, source, K, K)
+        >>> F.shape, round(F.norm().item(), 4)
+        (torch.Size([3, 3]), 1.0)
+        >>> bool(epipolar_distance(q_target, q_source, F) < 0.01)  # px
+        True
     """
     essential = essential_from_Rt(
         T_target_model[..., :3, :3],
@@ -47,7 +59,15 @@ def fundamental_from_poses(
 def baseline(
     T_target_model: Float[Tensor, "*batch 4 4"], T_source_model: Float[Tensor, "*batch 4 4"]
 ) -> Float[Tensor, " *batch"]:
-    """Measure the distance in mm of the two camera centres in the head's frame."""
+    """Measure the distance in mm of the two camera centres in the head's frame.
+
+    Example:
+        >>> from mgc_lightning.geometry import pose_to_transform
+        >>> poses = torch.tensor([[0.0, 0.0, torch.pi, 0.0, 0.0, 5000.0], [0.0, 0.2, torch.pi, 0.0, 0.0, 5000.0]])
+        >>> front, turned = pose_to_transform(poses)
+        >>> round(baseline(front, turned).item())  # 2 * 5000 * sin(.2 / 2): the camera went round the head
+        998
+    """
     R_target, R_source = T_target_model[..., :3, :3], T_source_model[..., :3, :3]
     centre_target = -R_target.mT @ T_target_model[..., :3, 3:]
     centre_source = -R_source.mT @ T_source_model[..., :3, 3:]
@@ -71,6 +91,11 @@ def epipolar_distance(
         fundamental: (..., 3, 3), q_source^T F q_target = 0.
         valid: (...) false where there is no epipolar geometry: the distance and its gradient are 0 there.
         eps: added under the root (px^2): the gradient at 0 is 0, not NaN.
+
+    Example:
+        >>> sideways = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # lines are rows
+        >>> epipolar_distance(torch.tensor([[10.0, 20.0]]), torch.tensor([[90.0, 23.0]]), sideways)
+        tensor([3.])
     """
     if valid is not None:
         # Any F with finite lines everywhere does; a masked division by zero would still have NaN gradients.

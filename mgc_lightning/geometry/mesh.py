@@ -39,6 +39,12 @@ def vertex_normals(verts: Float[Tensor, "*batch N 3"], faces: Int[Tensor, "F 3"]
 
     Returns:
         (..., N, 3) unit vectors in the frame of `verts`, differentiable in `verts`.
+
+    Example:
+        >>> roof = torch.tensor([[0.0, 0, 0], [0, 1, 0], [-1, 0, -1], [1, 0, -1]])
+        >>> normals = vertex_normals(roof, torch.tensor([[0, 1, 2], [1, 0, 3]]))
+        >>> [[round(n, 3) for n in row] for row in normals.tolist()]
+        [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [-0.707, 0.0, 0.707], [0.707, 0.0, 0.707]]
     """
     rows = _batch_to_rows(verts)
     of_faces = _row_face_normals(rows, faces)

@@ -61,6 +61,11 @@ def transform_to_pose(T: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 6
 
     Returns:
         (..., 6) poses with angles in (-pi, pi].
+
+    Example:
+        >>> pose = torch.tensor([0.1, 0.2, 3.0, 5.0, -3.0, 4950.0])
+        >>> bool(torch.allclose(transform_to_pose(pose_to_transform(pose)), pose, atol=1e-3))
+        True
     """
     R = T[..., :3, :3]
     ry = torch.atan2(R[..., 0, 2], torch.hypot(R[..., 1, 2], R[..., 2, 2]))
@@ -73,14 +78,28 @@ def transform_to_pose(T: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 6
 
 
 def rigid(R: Float[Tensor, "*batch 3 3"], t: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4 4"]:
-    """Assemble (..., 4, 4) transforms from rotations (..., 3, 3) and translations (..., 3)."""
+    """Assemble (..., 4, 4) transforms from rotations (..., 3, 3) and translations (..., 3).
+
+    Example:
+        >>> rigid(torch.eye(3), torch.tensor([1.0, 2.0, 3.0]))
+        tensor([[1., 0., 0., 1.],
+                [0., 1., 0., 2.],
+                [0., 0., 1., 3.],
+                [0., 0., 0., 1.]])
+    """
     top = torch.cat([R, t[..., None]], dim=-1)
     bottom = top.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*top.shape[:-2], 1, 4)
     return torch.cat([top, bottom], dim=-2)
 
 
 def invert_rigid(T: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
-    """Invert rigid transforms by transposition: R^T, -R^T t."""
+    """Invert rigid transforms by transposition: R^T, -R^T t.
+
+    Example:
+        >>> T_cam_model = pose_to_transform(torch.tensor([0.0, 0.0, torch.pi, 0.0, 0.0, 5000.0]))
+        >>> invert_rigid(T_cam_model)[2, 3].round().item()  # z of the camera in the model frame: before the face, mm
+        5000.0
+    """
     R_inverse = T[..., :3, :3].mT
     return rigid(R_inverse, -(R_inverse @ T[..., :3, 3:]).squeeze(-1))
 
@@ -96,6 +115,11 @@ def relative_transform(
 
     Returns:
         T_source_target (..., 4, 4).
+
+    Example:
+        >>> T_target, T_source = (rigid(torch.eye(3), torch.tensor([x, 0.0, 5000.0])) for x in (0.0, 30.0))
+        >>> relative_transform(T_target, T_source)[:3, 3].tolist()
+        [30.0, 0.0, 0.0]
     """
     R = T_source_model[..., :3, :3] @ T_target_model[..., :3, :3].mT
     t = T_source_model[..., :3, 3] - (R @ T_target_model[..., :3, 3:]).squeeze(-1)
@@ -105,7 +129,14 @@ def relative_transform(
 def transform_points(
     T: Float[Tensor, "*batch 4 4"], points: Float[Tensor, "*batch N 3"]
 ) -> Float[Tensor, "*batch N 3"]:
-    """Apply rigid (or affine) transforms (..., 4, 4) to points (..., N, 3)."""
+    """Apply rigid (or affine) transforms (..., 4, 4) to points (..., N, 3).
+
+    Example:
+        >>> T_cam_model = pose_to_transform(torch.tensor([0.0, 0.0, torch.pi, 0.0, 0.0, 5000.0]))
+        >>> nose = torch.tensor([[0.0, 10.0, 120.0]])  # y up, towards the viewer
+        >>> transform_points(T_cam_model, nose).round().tolist()  # y down, nearer than the head's origin
+        [[0.0, -10.0, 4880.0]]
+    """
     return points @ T[..., :3, :3].mT + T[..., None, :3, 3]
 
 
@@ -121,6 +152,11 @@ def rotation_error(R1: Float[Tensor, "*batch 3 3"], R2: Float[Tensor, "*batch 3 
 
     Returns:
         (...) degrees.
+
+    Example:
+        >>> turned = pose_to_transform(torch.tensor([0.0, torch.pi / 6, 0.0, 0.0, 0.0, 0.0]))[:3, :3]
+        >>> round(rotation_error(torch.eye(3), turned).item(), 3)
+        30.0
     """
     half_sine = (torch.linalg.matrix_norm(R1 - R2) / math.sqrt(8.0)).clamp(max=1.0)
     return torch.rad2deg(2.0 * torch.asin(half_sine))

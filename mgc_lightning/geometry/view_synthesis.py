@@ -60,6 +60,12 @@ def unproject_depth(depth: Float[Tensor, "B 1 H W"], K: Float[Tensor, "B 3 3"]) 
 
     Returns:
         (B, H, W, 3) mm; the origin where depth is 0.
+
+    Example:
+        >>> from mgc_lightning.geometry import intrinsics
+        >>> points = unproject_depth(torch.full((1, 1, 224, 224), 4700.0), intrinsics(224)[None])
+        >>> points[0, 0, 0].tolist()  # the first pixel's centre, 111.5 px to the left and above the middle
+        [-111.5, -111.5, 4700.0]
     """
     grid = pixel_centres(*depth.shape[-2:], device=depth.device, dtype=depth.dtype)
     return unproject_points(grid.expand(len(depth), -1, -1, -1), depth[:, 0, ..., None], K[:, None, None])
@@ -83,6 +89,18 @@ def correspond(
         K_target: (B, 3, 3) px.
         K_source: (B, 3, 3) px.
         source_size: (height, width) of the source image; that of the target if None.
+
+    Example:
+        >>> from mgc_lightning.geometry import intrinsics, rigid
+        >>> K = intrinsics(4, focal=4700.0)[None]
+        >>> nearer = rigid(torch.eye(3), torch.tensor([0.0, 0.0, -2500.0]))[None]
+        >>> found = correspond(torch.full((1, 1, 4, 4), 5000.0), nearer, K, K)
+        >>> found.uv[0, 1, 1].tolist()  # of (1.5, 1.5): twice as far from the middle (2, 2)
+        [1.0, 1.0]
+        >>> found.depth[0, 0, 1, 1].item()
+        2500.0
+        >>> found.inside[0, 0].int().tolist()
+        [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
     """
     height, width = source_size or depth_target.shape[-2:]
     points = unproject_depth(depth_target, K_target)
@@ -110,12 +128,24 @@ def sample_bilinear(
         image: (B, C, H, W).
         uv: (B, h, w, 2) px. Coordinates at pixel centres return the pixels unchanged.
         padding: what lies outside.
+
+    Example:
+        >>> row = torch.tensor([[[[0.0, 1.0, 4.0]]]])
+        >>> places = torch.tensor([[[[0.5, 0.5], [1.0, 0.5], [2.5, 0.5]]]])
+        >>> sample_bilinear(row, places).round(decimals=4).tolist()
+        [[[[0.0, 0.5, 4.0]]]]
     """
     size = uv.new_tensor([image.shape[-1], image.shape[-2]])
     return F.grid_sample(image, 2 * uv / size - 1, mode="bilinear", padding_mode=padding, align_corners=False)
 
 
 def neighbours_covered(mask: Float[Tensor, "B 1 H W"], uv: Float[Tensor, "B h w 2"]) -> Bool[Tensor, "B 1 h w"]:
-    """Tell where all four bilinear neighbours of a coordinate are covered by a binary mask."""
+    """Tell where all four bilinear neighbours of a coordinate are covered by a binary mask.
+
+    Example:
+        >>> mask = torch.tensor([[[[0.0, 1.0, 1.0]]]])
+        >>> neighbours_covered(mask, torch.tensor([[[[1.0, 0.5], [1.5, 0.5], [2.0, 0.5]]]])).tolist()
+        [[[[False, True, True]]]]
+    """
     # The weights sum to one only up to rounding.
     return sample_bilinear(mask, uv) > 1 - 1e-4

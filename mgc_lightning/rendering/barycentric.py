@@ -25,6 +25,12 @@ class CoveredPixels:
         view: (P,) index of the image.
         centre: (2, P) u, v in px.
         corners: (3, P) the winning triangle's vertices, into the flattened (B, N).
+
+    Example:
+        >>> winners, faces = torch.tensor([[[-1, 0], [-1, 1]]]), torch.tensor([[0, 1, 2], [1, 2, 3]])
+        >>> pixels = CoveredPixels.of(winners, faces, vertex_count=4, dtype=torch.float32)
+        >>> pixels.index.tolist(), pixels.centre.T.tolist(), pixels.corners.T.tolist()
+        ([1, 3], [[1.5, 0.5], [1.5, 1.5]], [[0, 1, 2], [1, 2, 3]])
     """
 
     shape: tuple[int, int, int]

@@ -25,6 +25,10 @@ def sh_basis(normals: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 9"]:
 
     Returns:
         (..., 9) in the order 1, -y, z, -x, xy, -yz, 3z^2 - 1, -xz, x^2 - y^2, each with its constant.
+
+    Example:
+        >>> [round(value, 4) for value in sh_basis(torch.tensor([1.0, 2.0, 2.0]) / 3).tolist()]
+        [0.8862, -1.1816, 1.1816, -0.5908, 0.5393, -1.0787, 0.2335, -0.5393, -0.4045]
     """
     x, y, z = normals.unbind(-1)
     quadratic = _QUADRATIC * x

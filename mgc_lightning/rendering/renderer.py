@@ -37,6 +37,18 @@ class FaceRenderer(nn.Module):
 
     Raises:
         MGCError: at the first call, if the rasterizer does not work on the mesh's device.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.geometry import intrinsics, pose_to_transform
+        >>> face_model = load_face_model()
+        >>> face = face_model.mean_coefficients(batch_size=1)
+        >>> T_cam_model = pose_to_transform(face.pose)
+        >>> rendered = FaceRenderer()(face_model(face), T_cam_model, intrinsics(64), face.light, image_size=64)
+        >>> rendered.image.shape, rendered.depth.shape, rendered.fragments.pix_to_face.shape
+        (torch.Size([1, 3, 64, 64]), torch.Size([1, 1, 64, 64]), torch.Size([1, 64, 64]))
+        >>> round(rendered.depth[0, 0, 32, 32].item(), -1)  # mm, beside the nose
+        4990.0
     """
 
     def __init__(self, rasterizer: RasterizerName | Rasterizer = "auto") -> None:
@@ -161,6 +173,13 @@ def render_attributes(fragments: Fragments, attributes: Float[Tensor, "B N C"]) 
 
     Returns:
         (B, C, H, W), 0 in the background; differentiable in the attributes and the vertices.
+
+    Example:
+        >>> verts = torch.tensor([[[-99.0, -99, 5000], [99, -99, 5000], [0, 99, 5000]]])
+        >>> from mgc_lightning.geometry import intrinsics
+        >>> fragments = FaceRenderer().rasterize(verts, torch.tensor([[0, 1, 2]]), intrinsics(8), image_size=8)
+        >>> render_attributes(fragments, verts[..., :1])[0, 0, 4].round().tolist()  # x in mm along a row of pixels
+        [0.0, 0.0, 0.0, -15.0, 15.0, 0.0, 0.0, 0.0]
     """
     attributes = _promote(attributes)
     pixels = CoveredPixels.of(fragments.pix_to_face, fragments.faces, attributes.shape[1], fragments.bary.dtype)

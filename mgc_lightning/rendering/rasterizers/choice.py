@@ -28,6 +28,15 @@ def get_rasterizer(name: RasterizerName = "auto", device: torch.device | str = "
 
     Raises:
         MGCError: for unknown names, and for backends that do not work on that device or are not installed.
+
+    Example:
+        >>> kernel = get_rasterizer("auto", "cpu")
+        >>> kernel.name
+        'numba'
+        >>> triangle = torch.tensor([[[0.0, 0.0, 5000.0], [4.0, 0.0, 5000.0], [0.0, 4.0, 5000.0]]])  # u, v px, z mm
+        >>> pix_to_face, zbuf = kernel(triangle, torch.tensor([[0, 1, 2]]), (3, 3))
+        >>> pix_to_face[0].tolist()
+        [[0, 0, 0], [0, 0, 0], [0, 0, -1]]
     """
     device_type = torch.device(device).type
     if name == "auto":
@@ -37,7 +46,14 @@ def get_rasterizer(name: RasterizerName = "auto", device: torch.device | str = "
 
 
 def available_rasterizers(device: torch.device | str = "cpu") -> dict[str, str | None]:
-    """Tell for every backend why it does not work on `device`; None if it works."""
+    """Tell for every backend why it does not work on `device`; None if it works.
+
+    Example:
+        >>> available_rasterizers("cpu")["numba"] is None
+        True
+        >>> available_rasterizers("cuda")["numba"]
+        'The rasterizer `numba` works on the CPU, not on `cuda`; choose `triton`, `pytorch3d` or `auto` there'
+    """
     reasons: dict[str, str | None] = {}
     for name in BACKENDS:
         try:
