@@ -14,7 +14,7 @@ from rich.table import Table
 from scipy.spatial.transform import Rotation
 
 from mgc_lightning.face_models import load_face_model
-from mgc_lightning.metrics.now import ImageError, crop_scan, now_error, pool
+from mgc_lightning.metrics.now import PredictionError, crop_scan, now_error, pool
 from mgc_lightning.synthetic.scanner import ScannerSettings, scan_head
 
 GATE = 1e-4
@@ -89,11 +89,11 @@ def _report_synthetic(repeats: int) -> None:
     Console(width=150).print(table)
 
 
-def _score(scan: Any, prediction: Any, unit: str | None) -> ImageError:
+def _score(scan: Any, prediction: Any, unit: str | None) -> PredictionError:
     return now_error(crop_scan(scan["v"], scan["lmk"]), prediction["v"], prediction["f"], prediction["lmk"], unit)
 
 
-def _timed(function: Callable[[], ImageError], repeats: int) -> tuple[ImageError, float, float]:
+def _timed(function: Callable[[], PredictionError], repeats: int) -> tuple[PredictionError, float, float]:
     """Give the result, and the least wall clock and CPU seconds; the first call compiles."""
     result, wall, cpu = function(), float("inf"), float("inf")
     for _ in range(repeats):

@@ -23,10 +23,10 @@ from rich.table import Table
 
 from mgc_lightning.evaluation.realy.topology import read_mask, topology_of
 from mgc_lightning.face_models import load_face_model
-from mgc_lightning.metrics.realy import REGIONS, REALYScan, ScanRegion, SubjectErrors, realy_errors
+from mgc_lightning.metrics.realy import REGIONS, PredictionErrors, REALYScan, ScanRegion, realy_errors
 from mgc_lightning.metrics.realy.topology import Topology, topology_from_keypoints
-from mgc_lightning.synthetic.realy import SCANNER
 from mgc_lightning.synthetic.realy_regions import cut_regions
+from mgc_lightning.synthetic.realy_set import SCANNER
 from mgc_lightning.synthetic.scanner import scan_head
 
 WORST_GATE, USUAL_GATE, MEAN_GATE, USUAL_SHARE = 0.02, 0.001, 0.002, 0.95
@@ -123,11 +123,11 @@ def _table(title: str) -> Table:
     return table
 
 
-def _sizes(result: SubjectErrors) -> str:
+def _sizes(result: PredictionErrors) -> str:
     return "/".join(str(len(result.regions[region].verts)) for region in REGIONS)
 
 
-def _same_counts(result: SubjectErrors, record: dict[str, Any]) -> bool:
+def _same_counts(result: PredictionErrors, record: dict[str, Any]) -> bool:
     return all(
         result.regions[region].alignment.fits == record["ricp"][region]["n_fits"]
         and result.regions[region].solves == record["bicp"][region]["n_solves"]
@@ -149,7 +149,9 @@ def _scan(folder: Path, subject: int, scale: float) -> REALYScan:
     return REALYScan(subject, arrays["keypoints"], regions, scale)
 
 
-def _timed(verts: np.ndarray, topology: Topology, scan: REALYScan, repeats: int) -> tuple[SubjectErrors, float, float]:
+def _timed(
+    verts: np.ndarray, topology: Topology, scan: REALYScan, repeats: int
+) -> tuple[PredictionErrors, float, float]:
     """Score `repeats` times after one that compiles; give the least wall and CPU seconds."""
     result = realy_errors(verts, topology, scan)
     walls, cpus = [], []

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import lightning as L
 import torch
+from torch import Tensor
 
-from datamodules.now import NoWDataModule
-from datamodules.realy import REALYDataModule
+from datamodules.benchmark import BenchmarkDataModule
+from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.metrics.benchmark_error import BenchmarkError
+from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.structures import AlignedPhotos
 from mgc_lightning.training.module import MGCModule
 
@@ -24,33 +29,40 @@ class BenchmarkCallback(L.Callback):
     Args:
         selection: arguments of the data module; its `dataset` may be None.
         every: validations from one run to the next, beginning with the first; 0 tests only.
+        neutral: leave the predicted expression away.
 
     Attributes:
         prefix: of the names of logged scores.
         data: the photographs, once `setup` has found them.
+        metric: keeps the scores of this process, once `setup` has made it.
+        scores: of the last run, the same on every process; None before it.
+        artifacts: label to path of what was written, for `SummaryTable`.
     """
 
     prefix: ClassVar[str]
-    data_module: ClassVar[type[NoWDataModule] | type[REALYDataModule]]
+    data_module: ClassVar[type[BenchmarkDataModule]]
 
-    def __init__(self, selection: dict[str, Any], every: int) -> None:
-        self.selection, self.every = selection, every
+    def __init__(self, selection: dict[str, Any], every: int, neutral: bool) -> None:
+        self.selection, self.every, self.neutral = selection, every, neutral
         self.data: Any = None
+        self.metric: Any = None
+        self.scores: Any = None
+        self.artifacts: dict[str, Path] = {}
         self._validations = 0
         self._last: dict[str, float] = {}
         self._began = 0.0
 
     @abstractmethod
+    def make_metric(self, network: FaceNetwork) -> BenchmarkError[Any]:
+        """Make what keeps the scores, and refuse a network that cannot be scored."""
+
     def start(self, module: MGCModule) -> None:
         """Forget earlier predictions."""
+        self.metric.to(module.device).reset()
 
     @abstractmethod
     def add(self, module: MGCModule, batch: AlignedPhotos) -> None:
         """Predict and score photographs of this process."""
-
-    @abstractmethod
-    def gather(self) -> dict[str, float]:
-        """Give the scores over all processes, by name without prefix; every process calls it."""
 
     @abstractmethod
     def show(self, trainer: L.Trainer, module: MGCModule) -> None:
@@ -70,6 +82,7 @@ class BenchmarkCallback(L.Callback):
         if self.data is not None:
             network = cast(MGCModule, pl_module).network
             self.data.align_to(network.face_model, network.image_size)
+            self.metric = self.make_metric(network)
 
     def state_dict(self) -> dict[str, Any]:
         """Keep the count of validations and the last scores, so that a resumed run goes on in step."""
@@ -137,10 +150,23 @@ class BenchmarkCallback(L.Callback):
 
     @torch.no_grad()
     def _finish(self, trainer: L.Trainer, module: MGCModule) -> None:
-        scores = self.gather()
+        self.scores = self.metric.scores()
         # Training waits for the slowest process.
         seconds = torch.tensor(time.perf_counter() - self._began, device=module.device)
-        self._last = {f"{self.prefix}/{name}": value for name, value in scores.items()}
+        # What is undefined, such as the deviation of one prediction, is left out.
+        scalars = {name: value for name, value in self.scores.scalars().items() if not math.isnan(value)}
+        self._last = {f"{self.prefix}/{name}": value for name, value in scalars.items()}
         self._last[f"{self.prefix}/seconds"] = float(trainer.strategy.reduce(seconds, reduce_op="max"))
         if trainer.is_global_zero:
             self.show(trainer, module)
+
+
+def predict(network: FaceNetwork, images: Tensor) -> FaceCoefficients:
+    """Predict absolute coefficients of crops (B, 3, S, S), in full precision and evaluation mode."""
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            return network.coefficients(images)
+    finally:
+        network.train(training)

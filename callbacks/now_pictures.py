@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +13,16 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from PIL import Image
 from torch import Tensor
 
+from callbacks.benchmark import predict
 from datamodules.now import NoWDataModule
+from mgc_lightning.evaluation.folder import write_results_json
 from mgc_lightning.evaluation.now.curve import draw_curves, write_curve_csv
 from mgc_lightning.evaluation.now.error_map import draw_error_map, vertex_errors
 from mgc_lightning.evaluation.now.results import results_json
-from mgc_lightning.evaluation.now.submission import neutral_faces
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.evaluation.submission import scored_verts
 from mgc_lightning.files.mesh import write_mesh
-from mgc_lightning.metrics.now import NoWScores, now_error
+from mgc_lightning.metrics.now.evaluate import now_error
+from mgc_lightning.metrics.now.scores import NoWScores
 from mgc_lightning.pictures.drawing import Picture, color_bar, error_colors, save_png, sheet, to_picture
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.training.module import MGCModule
@@ -74,6 +75,7 @@ def picture_faces(
     scores: NoWScores,
     number: int,
     unit: str | None,
+    neutral: bool,
     error_limit: float,
 ) -> list[FacePicture]:
     """Predict and score some images again, for pictures; ordered from the best to the worst.
@@ -84,24 +86,25 @@ def picture_faces(
         scores: of all images; medians decide which are shown.
         number: of images.
         unit: of the metrical benchmark, or None.
+        neutral: leave the predicted expression away.
         error_limit: mm that get the last colour.
     """
-    places = {image.name: place for place, image in enumerate(data.images)}
-    medians = [image.error.median for image in scores.images]
+    places = {name: place for place, name in enumerate(data.names)}
+    medians = [prediction.error.median for prediction in scores.predictions]
+    model = module.network.face_model
     pictures = []
     for chosen in choose(medians, number):
-        scored = scores.images[chosen]
+        scored = scores.predictions[chosen]
         place = places[scored.name]
         photo = data.photos[place].images
-        verts, landmarks = (part[0].cpu() for part in neutral_faces(module.network, photo.to(module.device)))
-        scan = data.dataset.scan(data.images[place].subject)
-        faces = module.network.face_model.faces.cpu()
+        shape = scored_verts(model, predict(module.network, photo.to(module.device)), neutral)
+        verts, landmarks = shape[0].cpu(), model.landmarks7(shape)[0].cpu()
+        scan, faces = data.scan(place), model.faces.cpu()
         error = now_error(scan, verts.numpy(), faces.numpy(), landmarks.numpy(), unit)
         errors = torch.from_numpy(vertex_errors(scan, error, verts.numpy())).float()
         colors = error_colors(errors, error_limit)
-        picture = draw_error_map(
-            module.network.face_model, FaceRenderer(module.renderer.rasterizer), verts.to(module.device), colors, TILE
-        )
+        renderer = FaceRenderer(module.renderer.rasterizer)
+        picture = draw_error_map(model, renderer, verts.to(module.device), colors, TILE)
         pictures.append(FacePicture(scored.name, medians[chosen], to_picture(photo[0]), picture, verts, faces, colors))
     return pictures
 
@@ -123,8 +126,7 @@ def write_pictures(folder: Path, scores: NoWScores, faces: list[FacePicture], er
         faces: from the best to the worst.
         error_limit: mm that get the last colour.
     """
-    with atomic_path(folder / "scores.json") as temporary:
-        temporary.write_text(json.dumps(results_json(scores, []), indent=1) + "\n", encoding="utf-8")
+    write_results_json(folder / "scores.json", results_json(scores, []))
     write_curve_csv(folder / "cumulative_error.csv", scores.pooled)
     draw_curves(folder / "cumulative_error.png", {"NoW": scores.pooled})
     save_png(folder / "faces.png", picture_sheet(faces, error_limit))
@@ -150,10 +152,10 @@ def _for_wandb(folder: Path, scores: NoWScores, faces: list[FacePicture]) -> dic
 
     pictures = {face.name: face for face in faces}
     table = wandb.Table(columns=["image", "median", "mean", "std", "n", "mirrored", "photograph", "error map"])
-    for image in scores.images:
-        face, error = pictures.get(image.name), image.error
+    for prediction in scores.predictions:
+        face, error = pictures.get(prediction.name), prediction.error
         shown = [None, None] if face is None else [wandb.Image(face.photograph), wandb.Image(face.error_map)]
-        table.add_data(image.name, error.median, error.mean, error.std, error.n, image.reflected, *shown)
+        table.add_data(prediction.name, error.median, error.mean, error.std, error.n, prediction.reflected, *shown)
     return {
         "now/cumulative_error": wandb.Image(str(folder / "cumulative_error.png")),
         "now/faces": wandb.Image(str(folder / "faces.png")),

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from datamodules.ranks import rank_of
 from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.photographs.crop import five_points, similarity_to_template, warp_to_crop
 from mgc_lightning.photographs.detection import FaceDetector, LandmarkFolder, detect_shrunk
@@ -84,7 +85,7 @@ class AFLW2000DataModule(L.LightningDataModule):
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Load this process's share of the photographs; none is repeated."""
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        rank, world_size = rank_of(self)
         return DataLoader(
             AFLW2000(self.files, self.image_size, self._detector()),
             batch_size=self.batch_size,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import lightning as L
-from torch.utils.data import DataLoader
-
-from mgc_lightning.evaluation.now.dataset import NoWDataset
+from datamodules.benchmark import BenchmarkDataModule
+from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
 from mgc_lightning.evaluation.now.photos import NoWPhotos
-from mgc_lightning.evaluation.photo_sets import collate, evenly
+from mgc_lightning.evaluation.photo_sets import evenly
 from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
-from mgc_lightning.structures import AlignedPhotos
+from mgc_lightning.metrics.now.scan import NoWScan
 
 
-class NoWDataModule(L.LightningDataModule):
+class NoWDataModule(BenchmarkDataModule):
     """Load NoW for testing: `lightning test` with `callbacks.NoWBenchmark` scores it.
 
     Args:
@@ -23,8 +21,8 @@ class NoWDataModule(L.LightningDataModule):
         split: `validation` or `test`.
         challenge: one challenge only.
         subset: this many images, evenly over the list; all if not given.
-        image_size: side of the crops in px.
-        face_model: whose mean face is laid on the boxes.
+        image_size: side of the crops in px; callbacks take the network's.
+        face_model: whose mean face is laid on the boxes; callbacks take the network's.
         box_scale: enlarges the boxes, for detectors that draw them otherwise than from hairline to chin.
         batch_size: photographs a step and process.
         num_workers: processes that read photographs.
@@ -49,13 +47,12 @@ class NoWDataModule(L.LightningDataModule):
         batch_size: int = 16,
         num_workers: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(batch_size, num_workers)
+        self.split, self.box_scale = split, box_scale
         self.dataset = NoWDataset(dataset, photos)
-        self.images = evenly(self.dataset.images(split, challenge), subset)
+        self.images: list[NoWImage] = evenly(self.dataset.images(split, challenge), subset)
         self.check_files()
-        self.box_scale = box_scale
         self.align_to(load_face_model(face_model), image_size)
-        self.batch_size, self.num_workers = batch_size, num_workers
 
     def align_to(self, face_model: FaceModel, image_size: int) -> None:
         """Crop for a network: for its face model's mean face, at its size in px."""
@@ -73,17 +70,6 @@ class NoWDataModule(L.LightningDataModule):
             self.dataset.photo_file(image)
             self.dataset.box_file(image)
 
-    def test_dataloader(self) -> DataLoader[AlignedPhotos]:
-        """Load this process's share of the photographs."""
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return self.loader(rank, world_size)
-
-    def loader(self, rank: int = 0, world_size: int = 1) -> DataLoader[AlignedPhotos]:
-        """Load the share of one process; shares may differ by one image, none is repeated."""
-        return DataLoader(
-            self.photos,
-            batch_size=self.batch_size,
-            sampler=range(rank, len(self.images), world_size),
-            num_workers=self.num_workers,
-            collate_fn=collate,
-        )
+    def scan(self, index: int) -> NoWScan:
+        """Read the scan of an image's subject."""
+        return self.dataset.scan(self.images[index].subject)

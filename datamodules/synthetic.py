@@ -9,6 +9,7 @@ from typing import Any
 import lightning as L
 from torch.utils.data import DataLoader
 
+from datamodules.ranks import rank_of
 from datamodules.samplers import GlobalBatchSampler, ResumableLoader, unfinished_batches
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
@@ -152,7 +153,7 @@ class SyntheticTriplets(L.LightningDataModule):
         )
 
     def _sampler(self, split: Split) -> GlobalBatchSampler:
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        rank, world_size = rank_of(self)
         return GlobalBatchSampler(
             self.sizes[split], self.batch_size, rank, world_size, new_every_epoch=split == "train"
         )

@@ -9,6 +9,7 @@ from typing import Any
 import lightning as L
 from torch.utils.data import DataLoader
 
+from datamodules.ranks import rank_of
 from datamodules.samplers import GlobalBatchSampler, ResumableLoader, unfinished_batches
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
@@ -161,7 +162,7 @@ class TripletDataModule(L.LightningDataModule):
         return ShardSet(self.path, split, self.cache, self.cache_gb)
 
     def _ranks(self) -> tuple[int, int]:
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return rank_of(self)
 
     def _pin_memory(self) -> bool:
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"

@@ -69,10 +69,11 @@ def now_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def realy_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a small, coarse synthetic REALY data set: 3 subjects, one side view each. Do not write to it."""
-    from mgc_lightning.synthetic.realy import RealySetSettings, synthesize_realy
+    from mgc_lightning.face_models import load_face_model
+    from mgc_lightning.synthetic.realy_set import REALYSetSettings, write_realy_set
     from mgc_lightning.synthetic.scanner import ScannerSettings
 
     folder = tmp_path_factory.mktemp("realy") / "set"
     scanner = ScannerSettings(spacing=3.5, half_angle=80.0, holes=2, waves=0.0)
-    list(synthesize_realy(folder, RealySetSettings(3, 1, level=0, image_size=96, scanner=scanner)))
+    write_realy_set(folder, load_face_model(), REALYSetSettings(3, 1, image_size=96, scanner=scanner))
     return folder

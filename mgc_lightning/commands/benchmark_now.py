@@ -38,35 +38,21 @@ def benchmark_now(
         skip_checks: do not check units and the order of landmarks.
         jobs: processes.
     """
-    from mgc_lightning.errors import MGCError
-    from mgc_lightning.evaluation.now.benchmark import Protocol, forget_finished, run_benchmark
-    from mgc_lightning.evaluation.now.checks import check_predictions
-    from mgc_lightning.evaluation.now.dataset import NoWDataset
-    from mgc_lightning.evaluation.now.predictions import find_predictions
-    from mgc_lightning.evaluation.now.results import BenchmarkFiles, write_results
+    from mgc_lightning.evaluation.now import benchmark
     from mgc_lightning.evaluation.now.table import print_scores
 
-    if output.suffix != ".json":
-        raise MGCError(f"`output` must end in .json; got {output}")
-    if corrected_start and not metrical:
-        raise MGCError("`corrected_start=True` is an option of the metrical benchmark: give `metrical` too")
-    data = NoWDataset(dataset)
-    images = data.images(split, challenge)
-    files, without = find_predictions(predictions, images)
-    missing = [image.name for image in without]
-    if missing and (not files or not allow_missing):
-        shown = ", ".join(missing[:20]) + (f" and {len(missing) - 20} more" if len(missing) > 20 else "")
-        raise MGCError(
-            f"{predictions}: {len(missing)} of {len(images)} predictions are missing: {shown}. "
-            + ("There is nothing to score" if not files else "An error without them is no NoW score")
-            + ("" if not files else "; give `allow_missing=True` to compute it all the same")
-        )
-    for line in [] if skip_checks else check_predictions(data, files, metrical):
-        print(f"warning: {line}")
-    paths = BenchmarkFiles(output, bool(metrical), challenge)
-    scores = run_benchmark(data, files, Protocol(metrical, corrected_start), paths.finished, jobs)
-    write_results(paths, scores, missing, [image.line for image in images])
-    forget_finished(paths.finished)
-    print_scores(scores, metrical, split, missing)
-    print("\n".join(str(path) for path in (paths.output, paths.distances, paths.curve_picture)))
+    run = benchmark.benchmark_now(
+        dataset,
+        predictions,
+        output,
+        split=split,
+        challenge=challenge,
+        metrical=metrical,
+        corrected_start=corrected_start,
+        allow_missing=allow_missing,
+        skip_checks=skip_checks,
+        jobs=jobs,
+    )
+    print_scores(run.scores, metrical, split, run.missing)
+    print("\n".join(str(path) for path in (run.folder.output, run.folder.distances, run.folder.curve_picture)))
     return 0

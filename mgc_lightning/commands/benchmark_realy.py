@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from mgc_lightning.arguments.types import Count, File, Folder, Metavar
-from mgc_lightning.evaluation.settings import RealyView
+from mgc_lightning.evaluation.settings import REALYView
 
 Topology = Annotated[str, Metavar("NAME|PATH.obj")]
 
@@ -19,7 +18,7 @@ def benchmark_realy(
     topology: Topology,
     output: Annotated[Path, Metavar("FILE.json")],
     mask: File | None = None,
-    view: RealyView | None = None,
+    view: REALYView | None = None,
     allow_missing: bool = False,
     jobs: Count = 1,
 ) -> int:
@@ -36,36 +35,12 @@ def benchmark_realy(
         allow_missing: score what is there.
         jobs: processes.
     """
-    from mgc_lightning.errors import MGCError
-    from mgc_lightning.evaluation.realy.benchmark import (
-        BenchmarkFolder,
-        missing_predictions,
-        run_benchmark,
-        write_results,
-    )
-    from mgc_lightning.evaluation.realy.dataset import IMAGES_FOLDER, REALYDataset
-    from mgc_lightning.evaluation.realy.images import list_images
-    from mgc_lightning.evaluation.realy.predictions import list_predictions
+    from mgc_lightning.evaluation.realy import benchmark
     from mgc_lightning.evaluation.realy.table import print_scores
-    from mgc_lightning.evaluation.realy.topology import load_topology, read_mask
 
-    if output.suffix != ".json":
-        raise MGCError(f"`output` must end in .json; got {output}")
-    scans = REALYDataset(dataset)
-    template = load_topology(topology)
-    if mask:
-        template = replace(template, mask=read_mask(mask, template.vertex_count))
-    files = list_predictions(predictions, view)
-    missing = missing_predictions(scans, files, view, list_images(dataset / IMAGES_FOLDER))
-    if missing and not allow_missing:
-        shown = ", ".join(missing[:20]) + (f" and {len(missing) - 20} more" if len(missing) > 20 else "")
-        raise MGCError(
-            f"{predictions}: {len(missing)} predictions are missing: {shown}. An average without them is no REALY "
-            "score; give `allow_missing=True` to compute it all the same"
-        )
-    paths = BenchmarkFolder(output)
-    scores = run_benchmark(scans, files, template, paths, jobs)
-    write_results(paths, scores, missing)
-    print_scores(scores, view or ("side" if all("_" in item.name for item in files) else "frontal"), missing)
-    print(f"{paths.output}\n{paths.error_text}\n{paths.error_maps}/<prediction>/error_<region>.ply")
+    run = benchmark.benchmark_realy(
+        dataset, predictions, output, topology, mask=mask, view=view, allow_missing=allow_missing, jobs=jobs
+    )
+    print_scores(run.scores, view, run.missing)
+    print(f"{run.folder.output}\n{run.folder.error_text}\n{run.folder.error_maps}/<prediction>/error_<region>.ply")
     return 0

@@ -16,7 +16,8 @@ def synthesize_now(*, output: Folder, face_model: NameOrPath = EMBEDDED, setting
         settings: the set.
     """
     from mgc_lightning.face_models import FaceModel, load_face_model_data
-    from mgc_lightning.synthetic.now_set import GROUND_TRUTH, write_now_set
+    from mgc_lightning.synthetic.now_set import write_now_set
+    from mgc_lightning.synthetic.set_files import GROUND_TRUTH
 
     data = load_face_model_data(face_model)
     write_now_set(output, FaceModel(data, level=data.levels - 1), settings)

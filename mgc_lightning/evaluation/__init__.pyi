@@ -1,2 +1,6 @@
 from . import now as now
 from . import realy as realy
+from .benchmark import BenchmarkRun as BenchmarkRun
+from .folder import BenchmarkFolder as BenchmarkFolder
+from .journal import Journal as Journal
+from .submission import Submission as Submission

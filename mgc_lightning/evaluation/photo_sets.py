@@ -1,17 +1,59 @@
-"""What the photographs of benchmarks share: choosing some, putting them into batches."""
+"""Photographs of benchmarks as aligned crops: what the data sets share."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.journal import Named
+from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.photographs.box import mean_face_box
+from mgc_lightning.photographs.crop import warp_to_crop
+from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.structures import AlignedPhotos
 
 T = TypeVar("T")
+
+
+class BenchmarkPhotos(Dataset[AlignedPhotos]):
+    """Crop photographs for a network; a map-style data set.
+
+    Args:
+        images: which.
+        face_model: whose mean face is laid on boxes.
+        image_size: side of the crops in px.
+    """
+
+    def __init__(self, images: Sequence[Named], face_model: FaceModel, image_size: int) -> None:
+        self.names = [image.name for image in images]
+        self.target = mean_face_box(face_model, image_size).cpu()
+        self.image_size = image_size
+
+    @abstractmethod
+    def photo_file(self, index: int) -> Path:
+        """Find a photograph."""
+
+    @abstractmethod
+    def crop_from_image(self, index: int) -> Float[Tensor, "2 3"]:
+        """Give the similarity from a photograph to its crop, px."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> AlignedPhotos:
+        photo = read_photo(self.photo_file(index))
+        matrix = self.crop_from_image(index)
+        crop = warp_to_crop(photo[None], matrix[None], self.image_size, antialias=True).clamp(0, 1)
+        return AlignedPhotos(crop, torch.tensor([index]), [self.names[index]])
 
 
 def evenly(items: list[T], number: int | None) -> list[T]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 NoWSplit = Literal["validation", "test"]
 """Image lists of the NoW data set."""
-RealyView = Literal["frontal", "side"]
+REALYView = Literal["frontal", "side"]
 """Kinds of REALY's photographs, each with a score of its own."""
 MeshFormat = Literal["obj", "ply"]
 """Meshes of submissions."""

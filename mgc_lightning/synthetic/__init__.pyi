@@ -8,11 +8,11 @@ from .expression import ExpressionSampler as ExpressionSampler
 from .generator import TripletGenerator as TripletGenerator
 from .latents import LatentSampler as LatentSampler
 from .now_set import write_now_set as write_now_set
-from .realy import synthesize_realy as synthesize_realy
+from .realy_set import write_realy_set as write_realy_set
 from .scanner import Scan as Scan
 from .scanner import scan_head as scan_head
 from .set_settings import NoWSetSettings as NoWSetSettings
-from .set_settings import RealySetSettings as RealySetSettings
+from .set_settings import REALYSetSettings as REALYSetSettings
 from .set_settings import ScannerSettings as ScannerSettings
 from .settings import SyntheticSettings as SyntheticSettings
 from .skin import SkinSampler as SkinSampler

@@ -10,19 +10,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from PIL import Image
-from rich.console import Console
-from rich.progress import track
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from mgc_lightning import __version__
-from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.benchmark import progress
 from mgc_lightning.evaluation.now.boxes import write_detected_box
 from mgc_lightning.evaluation.now.dataset import BOXES, LANDMARKS, PHOTO_ROOTS, PHOTOS, SCANS, NoWImage
 from mgc_lightning.evaluation.now.predictions import write_prediction
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, project
 from mgc_lightning.geometry.pose import transform_points
@@ -30,7 +26,8 @@ from mgc_lightning.metrics.now.aggregate import CHALLENGES
 from mgc_lightning.metrics.now.landmarks import LANDMARK_NAMES
 from mgc_lightning.synthetic.generator import TripletGenerator
 from mgc_lightning.synthetic.latents import LatentSampler
-from mgc_lightning.synthetic.scanner import scan_head
+from mgc_lightning.synthetic.scanner import outer_faces, scan_head
+from mgc_lightning.synthetic.set_files import GROUND_TRUTH, MEAN_FACE, require_new, write_photo, write_text
 from mgc_lightning.synthetic.set_settings import NoWSetSettings
 from mgc_lightning.synthetic.settings import SyntheticSettings
 from mgc_lightning.synthetic.streams import Split, stream
@@ -40,8 +37,6 @@ SPLIT: Split = "predict"
 SELFIE_FOCAL = 1200.0
 """px at 224 px: an arm's length away, with the perspective that comes with it."""
 LANDMARK_NOISE_MM = 0.3
-GROUND_TRUTH, MEAN_FACE = "ground_truth", "mean_face"
-"""Folders of predictions that come with the set."""
 
 _BASE = SyntheticSettings(
     linked=0.0, unlinked=1.0, expression=0.0, occluders=0.0, yaw_limit=50.0, pitch_sigma=4.0, camera_noise=0.7
@@ -79,15 +74,13 @@ def write_now_set(folder: Path, face_model: FaceModel, settings: NoWSetSettings)
     Raises:
         MGCError: if the folder has files already.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise MGCError(f"{folder}: not empty; give a new folder")
+    require_new(folder)
     generators = {
         focal: TripletGenerator(face_model, settings.image_size, focal).requires_grad_(False)
         for focal in (DEFAULT_FOCAL, SELFIE_FOCAL)
     }
     lines: list[str] = []
-    console = Console(stderr=True)
-    for index in track(range(settings.subjects), "People", console=console):
+    for index in progress(range(settings.subjects), "People"):
         person = draw_person(face_model, generators[DEFAULT_FOCAL], settings.seed, index)
         _write_scan(folder, face_model, person, settings)
         for challenge in CHALLENGES:
@@ -99,8 +92,8 @@ def write_now_set(folder: Path, face_model: FaceModel, settings: NoWSetSettings)
             _write_photos(folder, images, person, generator, settings)
             _write_predictions(folder, images, face_model, person)
             lines += [image.name for image in images]
-    _write_text(folder / "imagepathsvalidation.txt", "\n".join(lines) + "\n")
-    _write_text(folder / "README.txt", _readme(face_model, settings, len(lines)))
+    write_text(folder / "imagepathsvalidation.txt", "\n".join(lines) + "\n")
+    write_text(folder / "README.txt", _readme(face_model, settings, len(lines)))
 
 
 def draw_person(face_model: FaceModel, generator: TripletGenerator, seed: int, index: int) -> Person:
@@ -113,15 +106,12 @@ def _write_scan(folder: Path, face_model: FaceModel, person: Person, settings: N
     rng = stream(settings.seed, SPLIT, person.index, "now scan")
     neutral = face_model.shape(person.identity)
     landmarks = face_model.landmarks7(neutral).double().numpy() + rng.normal(0, LANDMARK_NOISE_MM, (7, 3))
-    # Teeth would show between the lips, which people close for a scan.
-    hidden = [name for name in ("teeth", "mouth_interior") if name in face_model.region_names]
-    faces = face_model.faces_without(*hidden).numpy()
-    scan = scan_head(neutral.double().numpy(), faces, rng, settings.scanner)
+    scan = scan_head(neutral.double().numpy(), outer_faces(face_model), rng, settings.scanner)
     # A scanner has its own frame.
     R = Rotation.from_euler("xyz", rng.normal(0, 6, 3), degrees=True).as_matrix()
     t = rng.uniform(-60, 60, 3)
     write_mesh(folder / SCANS / person.name / f"{person.name}.obj", scan.verts @ R.T + t, scan.faces)
-    _write_text(
+    write_text(
         folder / LANDMARKS / person.name / f"{person.name}_picked_points.pp", _picked_points(landmarks @ R.T + t)
     )
 
@@ -158,9 +148,7 @@ def _write_photos(
     pixels = project(transform_points(batch.truth.T_cam_model[0], face), generator.K)
     root = folder / PHOTO_ROOTS[-1]
     for number, image in enumerate(images):
-        picture = (batch.images[0, number].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-        with atomic_path(root / PHOTOS / image.name) as temporary:
-            Image.fromarray(picture).save(temporary, quality=95)
+        write_photo(root / PHOTOS / image.name, batch.images[0, number])
         write_detected_box(root / BOXES / f"{image.stem}.npy", _detected(pixels[number], rng))
 
 
@@ -216,8 +204,3 @@ Scan landmarks: noise of {LANDMARK_NOISE_MM} mm. Boxes: noise of 2 percent.
 predictions/{GROUND_TRUTH} holds the true neutral meshes, predictions/{MEAN_FACE} the mean face for every image:
   mgc benchmark now --dataset . --predictions predictions/{GROUND_TRUTH} --output {GROUND_TRUTH}.json
 """
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

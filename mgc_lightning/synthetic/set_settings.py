@@ -66,7 +66,7 @@ class NoWSetSettings:
 
 
 @dataclass(frozen=True)
-class RealySetSettings:
+class REALYSetSettings:
     """Describe a synthetic REALY data set.
 
     Attributes:

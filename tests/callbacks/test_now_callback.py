@@ -16,13 +16,13 @@ from mgc_lightning.metrics.now import NoWScores
 
 
 def test_fit_logs_monitors_and_writes(now_set, tmp_path):
-    benchmark = NoWBenchmark(now_set, every=2, subset=4, faces=2)
+    benchmark = NoWBenchmark(now_set, every=2, subset=4, pictures=2)
     best = ModelCheckpoint(monitor="now/median", filename="{epoch}")
     logger = CSVLogger(tmp_path)
     run = trainer(tmp_path, benchmark, best, logger=logger, max_epochs=3, num_sanity_val_steps=1)
     run.fit(module(), images(), images())
     assert isinstance(benchmark.scores, NoWScores)
-    assert len(benchmark.scores.images) == 4
+    assert len(benchmark.scores.predictions) == 4
     assert best.best_model_path
     assert float(best.best_model_score) <= float(run.callback_metrics["now/median"]) + 1e-6
     assert {"now/mean", "now/std", "now/seconds", "now/multiview_neutral/median"} <= set(run.callback_metrics)
@@ -38,7 +38,7 @@ def test_fit_logs_monitors_and_writes(now_set, tmp_path):
 
 
 def test_every_counts_validations_and_repeats_the_last_scores(now_set, tmp_path, monkeypatch):
-    benchmark = NoWBenchmark(now_set, every=2, subset=1, faces=2)
+    benchmark = NoWBenchmark(now_set, every=2, subset=1, pictures=2)
     runs = []
     score = benchmark._score_all
     monkeypatch.setattr(benchmark, "_score_all", lambda *given: (runs.append(1), score(*given))[1])
@@ -53,10 +53,10 @@ def test_every_counts_validations_and_repeats_the_last_scores(now_set, tmp_path,
 
 
 def test_a_resumed_run_goes_on_in_step(now_set, tmp_path):
-    first = NoWBenchmark(now_set, every=3, subset=1, faces=1)
+    first = NoWBenchmark(now_set, every=3, subset=1, pictures=1)
     keep = ModelCheckpoint(save_last=True)
     trainer(tmp_path, first, keep, max_epochs=1, num_sanity_val_steps=0).fit(module(), images(), images())
-    second = NoWBenchmark(now_set, every=3, subset=1, faces=1)
+    second = NoWBenchmark(now_set, every=3, subset=1, pictures=1)
     run = trainer(tmp_path, second, ModelCheckpoint(), max_epochs=3, num_sanity_val_steps=0)
     run.fit(module(), images(), images(), ckpt_path=keep.last_model_path)
     # Validations 2 and 3 repeat the scores of the first.
@@ -65,36 +65,38 @@ def test_a_resumed_run_goes_on_in_step(now_set, tmp_path):
 
 
 def test_test_scores_the_data_module(now_set, tmp_path, capsys):
-    benchmark = NoWBenchmark(faces=2)
+    benchmark = NoWBenchmark(pictures=2)
     data = NoWDataModule(now_set, image_size=224, batch_size=3, subset=4)
     results = trainer(tmp_path, benchmark).test(module(), datamodule=data, verbose=False)
     shown = capsys.readouterr().out
     assert "MGCNet (published)" in shown
     assert results[0]["now/median"] == pytest.approx(benchmark.scores.total.median, abs=1e-5)
-    assert [image.name for image in benchmark.scores.images] == [image.name for image in data.images]
+    assert [prediction.name for prediction in benchmark.scores.predictions] == data.names
     # The network decides the size of the crops.
     assert data.photos.image_size == 32
-    own = NoWBenchmark(now_set, subset=4, faces=2)
+    own = NoWBenchmark(now_set, subset=4, pictures=2)
     trainer(tmp_path, own).test(module(), images(), verbose=False)
     assert own.scores.total.median == pytest.approx(benchmark.scores.total.median, abs=1e-6)
 
 
 def test_wandb_gets_table_curve_and_meshes(now_set, tmp_path):
     logger = WandbLogger(project="test", save_dir=tmp_path)
-    trainer(tmp_path, NoWBenchmark(now_set, subset=2, faces=2), logger=logger).test(module(), images(), verbose=False)
+    trainer(tmp_path, NoWBenchmark(now_set, subset=2, pictures=2), logger=logger).test(
+        module(), images(), verbose=False
+    )
     media = {path.parent.name + "/" + path.name.split("_")[0] for path in tmp_path.rglob("files/media/*/now/*")}
     assert {"now/images", "now/cumulative", "now/faces", "now/best", "now/worst"} <= media
     logger.experiment.finish()
 
 
 def test_two_processes_agree_with_one(now_set, tmp_path):
-    alone = NoWBenchmark(now_set, subset=3, faces=2)
+    alone = NoWBenchmark(now_set, subset=3, pictures=2)
     trainer(tmp_path / "one", alone).test(module(), images(), verbose=False)
-    both = NoWBenchmark(now_set, subset=3, faces=2)
+    both = NoWBenchmark(now_set, subset=3, pictures=2)
     run = trainer(tmp_path / "two", both, devices=2, strategy="ddp_spawn")
     run.test(module(), images(), verbose=False)
     scores = json.loads((tmp_path / "two/now/scores.json").read_text())
-    assert [image["image"] for image in scores["images"]] == [image.name for image in alone.scores.images]
+    assert [image["image"] for image in scores["images"]] == [one.name for one in alone.scores.predictions]
     assert scores["median"] == pytest.approx(alone.scores.total.median, abs=1e-5)
 
 

@@ -15,7 +15,7 @@ from mgc_lightning.evaluation.now.predictions import (
     write_prediction,
 )
 from mgc_lightning.evaluation.now.results import read_distances, write_distances
-from mgc_lightning.metrics.now.scores import NoWScores, ScoredImage
+from mgc_lightning.metrics.now.scores import NoWScores, ScoredPrediction
 
 POINT = ' <point x="{0}" y="{1}" z="{2}" active="1" name="{3}"/>'
 
@@ -126,7 +126,7 @@ def test_predictions_come_back(tmp_path, suffix):
     verts, faces, marks = cap(step=20.0)
     write_prediction(tmp_path, image(), verts, faces, marks, suffix)
     found, missing = find_predictions(tmp_path, [image(), image("A/selfie/2.jpg")])
-    assert [item.name for item in missing] == ["A/selfie/2.jpg"]
+    assert missing == ["A/selfie/2.jpg"]
     v, f, m = read_prediction(found[0])
     np.testing.assert_array_equal(v.astype(np.float32), verts.astype(np.float32))
     np.testing.assert_array_equal(f, faces)
@@ -177,7 +177,7 @@ def test_checks(folder, tmp_path):
 
 def test_distances_file(tmp_path):
     scores = NoWScores(
-        [ScoredImage("A/selfie/1.jpg", np.arange(3.0), False), ScoredImage("A/b/2.jpg", np.ones(2), False)]
+        [ScoredPrediction("A/selfie/1.jpg", np.arange(3.0), False), ScoredPrediction("A/b/2.jpg", np.ones(2), False)]
     )
     path = tmp_path / "x_computed_distances.npy"
     write_distances(path, scores, 4, ["A/selfie/1.jpg", "A/b/2.jpg"])

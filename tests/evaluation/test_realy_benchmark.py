@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,14 @@ import torch.multiprocessing as mp
 
 from mgc_lightning.cli import main
 from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.realy.benchmark import score_folder
 from mgc_lightning.evaluation.realy.dataset import REALYDataset
 from mgc_lightning.evaluation.realy.predictions import list_predictions, read_prediction
 from mgc_lightning.evaluation.realy.published import PUBLISHED
+from mgc_lightning.evaluation.realy.results import REALYFolder
 from mgc_lightning.evaluation.realy.topology import load_topology
 from mgc_lightning.files.mesh import read_mesh, write_mesh
-from mgc_lightning.metrics.realy import REALYError, RealyScores, ScoredPrediction
+from mgc_lightning.metrics.realy import REALYError, REALYScores, ScoredPrediction
 from mgc_lightning.metrics.realy.scores import official_text
 
 
@@ -27,14 +30,14 @@ def run(*arguments: object) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MGC_TRACEBACK", "1")
         with pytest.raises(SystemExit) as stopped:
-            main([str(argument) for argument in arguments])
+            main(["benchmark", "realy", *(str(argument) for argument in arguments)])
     assert not stopped.value.code
 
 
 def benchmark(dataset: Path, predictions: str | Path, output: Path, *more: object) -> dict:
     folder = dataset / "predictions" / predictions if isinstance(predictions, str) else predictions
     arguments = ["--dataset", dataset, "--predictions", folder, "--topology", "makehuman", "--output", output]
-    run("benchmark", "realy", *arguments, *more)
+    run(*arguments, *more)
     return json.loads(output.read_text())
 
 
@@ -71,38 +74,29 @@ def test_command_writes_everything(realy_set: Path, tmp_path: Path, capsys: pyte
     assert printed.index("these predictions") < printed.index("MGCNet")
 
 
-def test_stopped_run_goes_on(realy_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    output = tmp_path / "run.json"
-    whole = benchmark(realy_set, "mean_face", output)
-    finished = output.with_suffix("") / "finished.jsonl"
-    lines = finished.read_text().splitlines(keepends=True)
-    finished.write_text(lines[0] + lines[1][:25])
-
-    import mgc_lightning.evaluation.realy.benchmark as module
-
-    scored = []
-    original = module._score
-
-    def watched(item, **kwargs):
-        scored.append(item.name)
-        return original(item, **kwargs)
-
-    monkeypatch.setattr(module, "_score", watched)
-    assert benchmark(realy_set, "mean_face", output) == whole
-    assert len(scored) == 2
+def test_a_stopped_run_goes_on(realy_set: Path, tmp_path: Path) -> None:
+    dataset, topology = REALYDataset(realy_set), load_topology("makehuman")
+    found = list_predictions(realy_set / "predictions" / "mean_face")
+    folder = REALYFolder(tmp_path / "run.json")
+    running = score_folder(dataset, found, topology, folder)
+    first = [next(running), next(running)]
+    running.close()
+    assert len(folder.finished.read_text().splitlines()) == 2
+    for stored, again in zip(first, score_folder(dataset, found[:2], topology, folder), strict=True):
+        assert (again.name, again.reflected) == (stored.name, stored.reflected)
+        np.testing.assert_array_equal(again.errors, stored.errors)
+    assert len(folder.finished.read_text().splitlines()) == 2
     # Another mask is another protocol: nothing is reused.
-    scored.clear()
-    mask = tmp_path / "mask.txt"
-    mask.write_text(" ".join(["1"] * 4032))
-    benchmark(realy_set, "mean_face", output, "--mask", mask)
-    assert len(scored) == 3
+    mask = np.ones(topology.vertex_count, bool)
+    assert len(list(score_folder(dataset, found[:1], replace(topology, mask=mask), folder))) == 1
+    assert len(folder.finished.read_text().splitlines()) == 3
 
 
 def test_missing_predictions_fail_unless_allowed(realy_set: Path, tmp_path: Path) -> None:
     folder = tmp_path / "some"
     folder.mkdir()
     shutil.copy(realy_set / "predictions" / "mean_face" / "2.obj", folder / "2.obj")
-    with pytest.raises(MGCError, match="2 predictions are missing: 1, 3"):
+    with pytest.raises(MGCError, match="2 of 3 predictions are missing: 1, 3"):
         benchmark(realy_set, folder, tmp_path / "a.json")
     result = benchmark(realy_set, folder, tmp_path / "a.json", "--allow-missing")
     assert (result["n"], result["missing"]) == (1, ["1", "3"])
@@ -114,7 +108,7 @@ def test_side_view_wants_every_side_image(realy_set: Path, tmp_path: Path) -> No
     folder.mkdir()
     for name in ("1", "1_1", "3_1"):
         shutil.copy(realy_set / "predictions" / "mean_face" / f"{name[0]}.obj", folder / f"{name}.obj")
-    with pytest.raises(MGCError, match="1 predictions are missing: 2_1"):
+    with pytest.raises(MGCError, match="1 of 3 predictions are missing: 2_1"):
         benchmark(realy_set, folder, tmp_path / "a.json", "--view", "side")
     result = benchmark(realy_set, folder, tmp_path / "a.json", "--view", "side", "--allow-missing")
     assert [subject["name"] for subject in result["subjects"]] == ["1_1", "3_1"]
@@ -157,12 +151,12 @@ def test_official_text_and_statistics() -> None:
     assert official_text(1.3559327208836005) == "1.3559327"
     assert official_text(12.0) == "12.0"
     predictions = [ScoredPrediction(str(i), np.array([i, 2.0 * i, 1.0, 0.5])) for i in (1, 2, 4)]
-    scores = RealyScores(predictions)
+    scores = REALYScores(predictions)
     assert scores.regions["nose"].std == pytest.approx(np.std([1, 2, 4], ddof=1))
     assert scores.regions["mouth"].median == 4.0
-    assert scores.all == pytest.approx((7 / 3 + 14 / 3 + 1.0 + 0.5) / 4)
+    assert scores.total == pytest.approx((7 / 3 + 14 / 3 + 1.0 + 0.5) / 4)
     assert scores.error_text().splitlines()[1] == "2\t\t2.0\t4.0\t1.0\t0.5"
-    assert math.isnan(RealyScores([]).all)
+    assert math.isnan(REALYScores([]).total)
 
 
 def test_published_rows_add_up() -> None:
@@ -176,18 +170,18 @@ def test_published_rows_add_up() -> None:
 def score_share(rank: int, world_size: int, dataset: Path, store: Path, results: Path) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=world_size)
-    topology, scans = load_topology("makehuman"), REALYDataset(dataset)
-    files = list_predictions(dataset / "predictions" / "mean_face")
-    metric = REALYError([item.name for item in files], topology)
+    topology, found = load_topology("makehuman"), list_predictions(dataset / "predictions" / "mean_face")
+    metric = REALYError([prediction.name for prediction in found], topology)
     # Rank 1 repeats the first sample, as distributed samplers do to fill up.
     for place in ((0, 2), (1, 0))[rank]:
-        verts = torch.from_numpy(read_prediction(files[place].path, topology)[0])[None]
-        metric.update(verts, [scans.load(files[place].subject)], [place])
+        verts = torch.from_numpy(read_prediction(found[place], topology)[0])[None]
+        scan = REALYDataset(dataset).scan(found[place].image.subject)
+        metric.update(verts, [scan], [place])
     computed = {name: float(value) for name, value in metric.compute().items()}
     names = [prediction.name for prediction in metric.scores().predictions]
-    alone = REALYError([item.name for item in files], topology)
+    alone = REALYError([prediction.name for prediction in found], topology)
     if rank == 0:
-        alone.update(verts, [scans.load(files[place].subject)], [place])
+        alone.update(verts, [scan], [place])
     assert len(alone.scores().predictions) == 1
     (results / f"{rank}.json").write_text(json.dumps({"computed": computed, "names": names}))
     dist.destroy_process_group()
@@ -208,21 +202,8 @@ def test_metric_over_two_processes_equals_the_command(realy_set: Path, tmp_path:
 def test_metric_checks_its_arguments(realy_set: Path) -> None:
     topology = load_topology("makehuman")
     metric = REALYError(["1"], topology)
-    scan = REALYDataset(realy_set).load(1)
+    scan = REALYDataset(realy_set).scan(1)
     with pytest.raises(MGCError, match="as many"):
         metric.update(torch.zeros(2, 4032, 3), [scan], [0])
     with pytest.raises(MGCError, match=r"0\.\.0, got 3"):
         metric.update(torch.zeros(1, 4032, 3), [scan], [3])
-
-
-def test_synthetic_set_is_reproducible(realy_set: Path, tmp_path: Path) -> None:
-    options = ["--subjects", "1", "--views", "0", "--level", "0", "--image-size", "96"]
-    for name in ("a", "b"):
-        run("synthesize", "realy", "--output", tmp_path / name, *options)
-    for file in ("REALY_scan_region/1/nose.obj", "REALY_HIFI3D_keypoints/1.obj", "REALY_image/1.jpg"):
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
-    readme = (realy_set / "README.txt").read_text()
-    assert "seed 0" in readme
-    assert "CC0" in readme
-    with pytest.raises(MGCError, match="new or an empty folder"):
-        run("synthesize", "realy", "--output", tmp_path / "a", *options)

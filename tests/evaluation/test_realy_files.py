@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.realy.dataset import REALYDataset
-from mgc_lightning.evaluation.realy.images import list_images
-from mgc_lightning.evaluation.realy.predictions import list_predictions, read_prediction
+from mgc_lightning.evaluation.realy.dataset import REALYDataset, REALYImage
+from mgc_lightning.evaluation.realy.predictions import (
+    REALYPrediction,
+    list_predictions,
+    read_prediction,
+    write_prediction,
+)
 from mgc_lightning.evaluation.realy.topology import (
     inner_parts,
     load_topology,
@@ -152,9 +156,9 @@ def test_mask_file(tmp_path: Path) -> None:
 
 
 def test_scan_reads_the_official_layout(realy_set: Path) -> None:
-    scans = REALYDataset(realy_set)
-    assert scans.subjects == [1, 2, 3]
-    scan = scans.load(2)
+    dataset = REALYDataset(realy_set)
+    assert dataset.subjects == [1, 2, 3]
+    scan = dataset.scan(2)
     assert scan.keypoints.shape == (85, 3)
     assert scan.keypoints.dtype == np.float32
     assert set(scan.regions) == {"nose", "mouth", "forehead", "cheek"}
@@ -166,23 +170,23 @@ def test_bad_data_sets(own_set: Path, tmp_path: Path) -> None:
     good = keypoints.read_text()
     keypoints.write_text("\n".join(good.splitlines()[:84]))
     with pytest.raises(MGCError, match="expected 85 keypoints, got 84"):
-        REALYDataset(own_set).load(1)
+        REALYDataset(own_set).scan(1)
     mesh = read_mesh(own_set / "REALY_HIFI3D_keypoints" / "2.obj", require_faces=False)
     keypoints.write_text("".join("v {} {} {}\n".format(*(9.0 * point)) for point in mesh.verts))
     with pytest.raises(MGCError, match="model units"):
-        REALYDataset(own_set).load(1)
+        REALYDataset(own_set).scan(1)
     keypoints.write_text(good.replace("v ", "v nan ", 1))
     with pytest.raises(MGCError, match="1.obj"):
-        REALYDataset(own_set).load(1)
+        REALYDataset(own_set).scan(1)
     (own_set / "REALY_scan_region" / "2" / "nose.obj").write_text("this is a text, not a mesh\n")
     with pytest.raises(MGCError, match=r"nose\.obj"):
-        REALYDataset(own_set).load(2)
+        REALYDataset(own_set).scan(2)
     (own_set / "REALY_scan_region" / "3" / "mouth.obj").unlink()
     with pytest.raises(MGCError, match=r"mouth\.obj: no such"):
-        REALYDataset(own_set).load(3)
+        REALYDataset(own_set).scan(3)
     (own_set / "metrical_scale.txt").write_text("8.1\n")
     with pytest.raises(MGCError, match="no scale for subject 2"):
-        REALYDataset(own_set).load(2)
+        REALYDataset(own_set).scan(2)
     with pytest.raises(MGCError, match="no such folder"):
         _ = REALYDataset(tmp_path).subjects
 
@@ -193,7 +197,10 @@ def test_predictions_in_the_official_order(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("")
     assert [item.name for item in list_predictions(tmp_path)] == ["2", "9", "10", "2_1", "1_10"]
     assert [item.name for item in list_predictions(tmp_path, "frontal")] == ["2", "9", "10"]
-    assert [(item.name, item.subject) for item in list_predictions(tmp_path, "side")] == [("2_1", 2), ("1_10", 1)]
+    assert [(item.name, item.image.subject) for item in list_predictions(tmp_path, "side")] == [
+        ("2_1", 2),
+        ("1_10", 1),
+    ]
     (tmp_path / "mean.obj").write_text("")
     with pytest.raises(MGCError, match=r"mean\.obj: expected <subject>\.obj"):
         list_predictions(tmp_path)
@@ -203,8 +210,9 @@ def test_prediction_files(tmp_path: Path) -> None:
     model = load_face_model("makehuman")
     topology, verts, faces = topology_of(model), model.mean.numpy(), model.faces.numpy()
     path = tmp_path / "1.obj"
+    prediction = REALYPrediction(REALYImage("1"), path)
     write_mesh(path, verts, faces, colors=np.full_like(verts, 0.5))
-    found, found_faces = read_prediction(path, topology)
+    found, found_faces = read_prediction(prediction, topology)
     np.testing.assert_array_equal(found, verts)
     np.testing.assert_array_equal(found_faces, faces)
 
@@ -212,22 +220,37 @@ def test_prediction_files(tmp_path: Path) -> None:
     place = np.argsort(order)
     write_mesh(path, verts[order], place[faces])
     with pytest.raises(MGCError, match="another order"):
-        read_prediction(path, topology)
+        read_prediction(prediction, topology)
     write_mesh(path, verts[:-1], faces[(faces < len(verts) - 1).all(axis=1)])
     with pytest.raises(MGCError, match="expected 4032 vertices"):
-        read_prediction(path, topology)
+        read_prediction(prediction, topology)
     path.write_text("".join("v {} {} {}\n".format(*point) for point in verts))
-    assert read_prediction(path, topology)[1] is None
+    assert read_prediction(prediction, topology)[1] is None
     write_mesh(path, verts, faces[:3000])
-    assert len(read_prediction(path, topology)[1]) == 3000
+    assert len(read_prediction(prediction, topology)[1]) == 3000
     for text in ("", "a letter to a friend\n", "v 1 2\n", "v 1 2 nan\n" * 4032):
         path.write_text(text)
         with pytest.raises(MGCError, match=r"1\.obj"):
-            read_prediction(path, topology)
+            read_prediction(prediction, topology)
 
 
-def test_images_by_view(realy_set: Path) -> None:
-    folder = realy_set / "REALY_image"
-    assert list(list_images(folder, "frontal")) == ["1", "2", "3"]
-    assert list(list_images(folder, "side")) == ["1_1", "2_1", "3_1"]
-    assert list_images(folder / "nowhere") == {}
+def test_images_by_view(realy_set: Path, tmp_path: Path) -> None:
+    dataset = REALYDataset(realy_set)
+    assert [image.name for image in dataset.images("frontal")] == ["1", "2", "3"]
+    assert [image.name for image in dataset.images("side")] == ["1_1", "2_1", "3_1"]
+    elsewhere = REALYDataset(realy_set, photos=tmp_path / "nowhere")
+    assert elsewhere.photo_files == {}
+    with pytest.raises(MGCError, match="expected side images"):
+        elsewhere.images("side")
+    with pytest.raises(MGCError, match="no such file"):
+        elsewhere.photo_file(REALYImage("1"))
+    with pytest.raises(MGCError, match="numbers both"):
+        REALYImage("1_")
+
+
+def test_a_written_prediction_reads_back(tmp_path: Path) -> None:
+    model = load_face_model("makehuman")
+    write_prediction(tmp_path, REALYImage("2_1"), model.mean.numpy(), model.faces.numpy(), ".ply")
+    found = list_predictions(tmp_path)
+    assert [prediction.name for prediction in found] == ["2_1"]
+    np.testing.assert_array_equal(read_prediction(found[0], topology_of(model))[0], model.mean.numpy())

@@ -10,8 +10,9 @@ from mgc_lightning.evaluation.now.predictions import find_predictions
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.metrics.now import CHALLENGES, NoWScores
 from mgc_lightning.photographs.photos import read_photo
-from mgc_lightning.synthetic.now_set import GROUND_TRUTH, MEAN_FACE, NoWSetSettings, write_now_set
+from mgc_lightning.synthetic.now_set import NoWSetSettings, write_now_set
 from mgc_lightning.synthetic.scanner import ScannerSettings, scan_head
+from mgc_lightning.synthetic.set_files import GROUND_TRUTH, MEAN_FACE
 
 
 def score(dataset, folder):
@@ -47,7 +48,7 @@ def test_truth_is_at_the_noise_floor_and_far_from_the_mean_face(now_set):
     dataset = NoWDataset(now_set)
     truth = score(dataset, now_set / "predictions" / GROUND_TRUTH)
     mean = score(dataset, now_set / "predictions" / MEAN_FACE)
-    for one, other in zip(truth.images, mean.images, strict=True):
+    for one, other in zip(truth.predictions, mean.predictions, strict=True):
         assert one.error.median < 0.1
         assert one.error.median < other.error.median / 3
     assert not truth.reflected

@@ -1,4 +1,4 @@
-from .benchmark import run_benchmark as run_benchmark
+from .benchmark import benchmark_now as benchmark_now
 from .benchmark import score_folder as score_folder
 from .boxes import read_detected_box as read_detected_box
 from .boxes import write_detected_box as write_detected_box
@@ -9,12 +9,13 @@ from .dataset import NoWImage as NoWImage
 from .dataset import read_picked_points as read_picked_points
 from .error_map import draw_error_map as draw_error_map
 from .photos import NoWPhotos as NoWPhotos
-from .predictions import PredictionFiles as PredictionFiles
+from .predictions import NoWPrediction as NoWPrediction
 from .predictions import find_predictions as find_predictions
 from .predictions import read_prediction as read_prediction
 from .predictions import write_prediction as write_prediction
-from .results import BenchmarkFiles as BenchmarkFiles
+from .results import NoWFolder as NoWFolder
+from .results import write_results as write_results
+from .submission import submit_now as submit_now
 from .submission import validate_submission as validate_submission
-from .submission import write_submission as write_submission
 from .table import print_scores as print_scores
 from .table import scores_table as scores_table

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from rich.console import Console
-from rich.progress import track
-
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.evaluation.benchmark import BenchmarkRun, progress, refuse_missing, score_predictions
+from mgc_lightning.evaluation.journal import Journal, decode_array, encode_array, resume_key
+from mgc_lightning.evaluation.now.checks import check_predictions
 from mgc_lightning.evaluation.now.dataset import NoWDataset
-from mgc_lightning.evaluation.now.predictions import PredictionFiles, read_prediction
-from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.metrics.now.image import now_error
-from mgc_lightning.metrics.now.scores import NoWScores, ScoredImage
+from mgc_lightning.evaluation.now.predictions import NoWPrediction, find_predictions, read_prediction
+from mgc_lightning.evaluation.now.results import NoWFolder, write_results
+from mgc_lightning.evaluation.settings import NoWSplit
+from mgc_lightning.metrics.now.evaluate import now_error
+from mgc_lightning.metrics.now.scores import NoWScores, ScoredPrediction
+from mgc_lightning.metrics.now.units import Unit
+
+logger = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 1
 """Raised when results of older runs may no longer be reused."""
@@ -31,105 +31,105 @@ PROTOCOL_VERSION = 1
 class Protocol:
     """Choose the benchmark: `unit` None for the usual one, else metrical; see `align_landmarks`."""
 
-    unit: str | None = None
+    unit: Unit | None = None
     corrected_start: bool = False
 
 
-def score_prediction(item: PredictionFiles, dataset: NoWDataset, protocol: Protocol) -> ScoredImage:
+def benchmark_now(
+    dataset: NoWDataset | Path,
+    predictions: Path,
+    output: Path,
+    *,
+    split: NoWSplit = "validation",
+    challenge: str | None = None,
+    metrical: Unit | None = None,
+    corrected_start: bool = False,
+    allow_missing: bool = False,
+    skip_checks: bool = False,
+    jobs: int = 1,
+) -> BenchmarkRun[NoWScores, NoWFolder]:
+    """Check, score and write: JSON, the official distances file, its summary, the cumulative curve.
+
+    Args:
+        dataset: the evaluator's folder: image list, scans, landmarks.
+        predictions: folder of SUBJECT/CHALLENGE/IMAGE.obj (or .ply) with seven landmarks in IMAGE.npy (or .txt).
+        output: the JSON file; the others go to a folder of its name, where a stopped run goes on.
+        split: `validation` or `test`.
+        challenge: one challenge only.
+        metrical: "mm", "cm" or "m" of the predictions scores the metrical benchmark, which keeps their scale.
+        corrected_start: metrical only, see `align_landmarks`.
+        allow_missing: score what is there.
+        skip_checks: do not check units and the order of landmarks.
+        jobs: processes.
+
+    Raises:
+        MGCError: if the data set or a prediction is missing or cannot be read, or predictions look wrong.
+    """
+    folder = NoWFolder(output, metrical is not None, challenge)
+    if corrected_start and metrical is None:
+        raise MGCError("`corrected_start=True` is an option of the metrical benchmark: give `metrical` too")
+    check_choice("split", split, NoWSplit)
+    check_choice("metrical", metrical or "mm", Unit)
+    dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset)
+    images = dataset.images(split, challenge)
+    found, missing = find_predictions(predictions, images)
+    refuse_missing(predictions, "NoW", missing, len(found), allow_missing)
+    for line in [] if skip_checks else check_predictions(dataset, found, metrical):
+        logger.warning("warning: %s", line)
+    scored = score_folder(dataset, found, Protocol(metrical, corrected_start), folder, jobs)
+    results = {result.name: result for result in progress(scored, "NoW", len(found))}
+    scores = NoWScores([results[prediction.name] for prediction in found])
+    write_results(folder, scores, missing, [image.line for image in images])
+    if not missing:
+        _journal(folder).forget()
+    return BenchmarkRun(scores, missing, folder)
+
+
+def score_folder(
+    dataset: NoWDataset, predictions: Sequence[NoWPrediction], protocol: Protocol, folder: NoWFolder, jobs: int = 1
+) -> Iterator[ScoredPrediction]:
+    """Yield the errors of every prediction as it is done, first those that an earlier run has finished.
+
+    Args:
+        dataset: for the scans.
+        predictions: what is scored.
+        protocol: which benchmark.
+        folder: where finished predictions are kept.
+        jobs: processes.
+    """
+    score = partial(score_prediction, dataset=dataset, protocol=protocol)
+    key = partial(prediction_key, dataset=dataset, protocol=protocol)
+    return score_predictions(predictions, score, key, _journal(folder), jobs)
+
+
+def prediction_key(prediction: NoWPrediction, dataset: NoWDataset, protocol: Protocol) -> str:
+    """Fingerprint what decides the errors of a prediction."""
+    files = (*prediction.files, *dataset.scan_files(prediction.image.subject))
+    return resume_key(("NoW", PROTOCOL_VERSION, protocol), files)
+
+
+def score_prediction(prediction: NoWPrediction, dataset: NoWDataset, protocol: Protocol) -> ScoredPrediction:
     """Read and score one prediction.
 
     Raises:
         MGCError: if it cannot be scored; the message names the file.
     """
-    scan = dataset.scan(item.image.subject)
+    scan = dataset.scan(prediction.image.subject)
     try:
-        error = now_error(scan, *read_prediction(item), protocol.unit, protocol.corrected_start)
+        error = now_error(scan, *read_prediction(prediction), protocol.unit, protocol.corrected_start)
     except MGCError as problem:
-        known = any(str(path) in str(problem) for path in (item.mesh, item.landmarks))
-        raise MGCError(str(problem) if known else f"{item.mesh}: {problem}") from problem
-    return ScoredImage(item.image.name, error.distances, error.alignment.reflected)
+        known = any(str(path) in str(problem) for path in prediction.files)
+        raise MGCError(str(problem) if known else f"{prediction.mesh}: {problem}") from problem
+    return ScoredPrediction(prediction.name, error.distances, error.alignment.reflected)
 
 
-def score_folder(
-    dataset: NoWDataset, files: Sequence[PredictionFiles], protocol: Protocol, store: Path, jobs: int = 1
-) -> Iterator[ScoredImage]:
-    """Yield every prediction's errors as they are done, first those that an earlier run has stored.
-
-    Args:
-        dataset: for the scans.
-        files: the predictions.
-        protocol: which benchmark.
-        store: folder of finished images.
-        jobs: processes.
-    """
-    stored = {item.image.name: store / f"{_fingerprint(item, dataset, protocol)}.npz" for item in files}
-    waiting = []
-    for item in files:
-        scored = _restore(stored[item.image.name], item.image.name)
-        if scored is None:
-            waiting.append(item)
-        else:
-            yield scored
-    score = partial(score_prediction, dataset=dataset, protocol=protocol)
-    for scored in _in_parallel(score, waiting, jobs):
-        with atomic_path(stored[scored.name]) as temporary:
-            np.savez(temporary, distances=scored.distances, reflected=scored.reflected)
-        yield scored
+def _journal(folder: NoWFolder) -> Journal[ScoredPrediction]:
+    return Journal(folder.finished, _encode, _decode)
 
 
-def run_benchmark(
-    dataset: NoWDataset,
-    files: Sequence[PredictionFiles],
-    protocol: Protocol,
-    store: Path,
-    jobs: int = 1,
-) -> NoWScores:
-    """Score all predictions under a progress bar; arguments as of `score_folder`."""
-    done = track(
-        score_folder(dataset, files, protocol, store, jobs),
-        "NoW",
-        total=len(files),
-        console=Console(stderr=True),
-    )
-    found = {scored.name: scored for scored in done}
-    return NoWScores([found[item.image.name] for item in files])
+def _encode(result: ScoredPrediction) -> dict[str, Any]:
+    return {"distances": encode_array(result.distances), "reflected": result.reflected}
 
 
-def forget_finished(store: Path) -> None:
-    """Remove the stored images of a run whose results are written."""
-    shutil.rmtree(store, ignore_errors=True)
-
-
-def _in_parallel(
-    score: Callable[[PredictionFiles], ScoredImage], items: Sequence[PredictionFiles], jobs: int
-) -> Iterator[ScoredImage]:
-    if jobs <= 1 or len(items) <= 1:
-        yield from map(score, items)
-        return
-    # Spawned, because the threads of torch do not survive a fork.
-    with ProcessPoolExecutor(min(jobs, len(items)), mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(score, item) for item in items]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _fingerprint(item: PredictionFiles, dataset: NoWDataset, protocol: Protocol) -> str:
-    """Identify the files and choices that decide an image's distances, by name, size and time of change."""
-    digest = hashlib.sha256(f"{PROTOCOL_VERSION} {protocol}".encode())
-    for path in (item.mesh, item.landmarks, *dataset.scan_files(item.image.subject)):
-        stat = path.stat()
-        digest.update(f"\0{path.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode())
-    return digest.hexdigest()
-
-
-def _restore(path: Path, name: str) -> ScoredImage | None:
-    if not path.is_file():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return ScoredImage(name, stored["distances"], bool(stored["reflected"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
+def _decode(name: str, row: dict[str, Any]) -> ScoredPrediction:
+    return ScoredPrediction(name, decode_array(row["distances"]), bool(row["reflected"]))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.now.dataset import NoWDataset
-from mgc_lightning.evaluation.now.predictions import PredictionFiles, read_landmarks
+from mgc_lightning.evaluation.now.predictions import NoWPrediction, read_landmarks
 from mgc_lightning.metrics.now.landmarks import SWAPPED, order_problem, unit_problem
 
 SYSTEMATIC = 0.5
 """Share of predictions from which a problem is one of the method, not of an image."""
 
 
-def check_predictions(dataset: NoWDataset, files: list[PredictionFiles], unit: str | None) -> list[str]:
+def check_predictions(dataset: NoWDataset, predictions: list[NoWPrediction], unit: str | None) -> list[str]:
     """Read all landmarks and say what looks wrong, an image a line.
 
     Swapped sides are only reported, because the protocol allows reflections.
 
     Args:
         dataset: for the scans' landmarks.
-        files: the predictions.
+        predictions: what is checked.
         unit: of the metrical benchmark, or None.
 
     Raises:
@@ -26,18 +26,18 @@ def check_predictions(dataset: NoWDataset, files: list[PredictionFiles], unit: s
     """
     problems: dict[str, str] = {}
     grave = []
-    for item in files:
+    for item in predictions:
         landmarks = read_landmarks(item.landmarks)
         scan = dataset.scan(item.image.subject)
         order = order_problem(landmarks, scan.landmarks)
         size = unit_problem(landmarks, unit) if unit is not None else None
         if order or size:
-            problems[item.image.name] = "; ".join(part for part in (order, size) if part)
+            problems[item.name] = "; ".join(part for part in (order, size) if part)
         if size or (order and not order.startswith(SWAPPED)):
-            grave.append(item.image.name)
-    if len(grave) > SYSTEMATIC * len(files):
+            grave.append(item.name)
+    if len(grave) > SYSTEMATIC * len(predictions):
         raise MGCError(
-            f"{len(grave)} of {len(files)} predictions look wrong. {grave[0]}: {problems[grave[0]]}. "
-            "Mend the predictions, or give --skip-checks to score them as they are"
+            f"{len(grave)} of {len(predictions)} predictions look wrong. {grave[0]}: {problems[grave[0]]}. "
+            "Mend the predictions, or give `skip_checks=True` to score them as they are"
         )
     return [f"{name}: {text}" for name, text in problems.items()]

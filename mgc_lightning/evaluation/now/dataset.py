@@ -17,8 +17,8 @@ from mgc_lightning.evaluation.now.boxes import read_detected_box
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.files.plain_obj import parse_vertices
 from mgc_lightning.metrics.now.aggregate import CHALLENGES
-from mgc_lightning.metrics.now.crop import CroppedScan, crop_scan
 from mgc_lightning.metrics.now.landmarks import as_landmarks
+from mgc_lightning.metrics.now.scan import NoWScan, crop_scan
 
 SPLITS = ("validation", "test")
 SCANS, LANDMARKS = "scans", "scans_lmks_onlypp"
@@ -110,7 +110,7 @@ class NoWDataset:
             found.append(files[0])
         return found[0], found[1]
 
-    def scan(self, subject: str) -> CroppedScan:
+    def scan(self, subject: str) -> NoWScan:
         """Read and crop the scan of a subject; cropped scans (half a megabyte) are remembered."""
         return _cropped(*self.scan_files(subject))
 
@@ -191,7 +191,7 @@ def read_picked_points(path: Path) -> Float[NDArray, "7 3"]:
 
 
 @lru_cache(maxsize=128)
-def _cropped(scan: Path, landmarks: Path) -> CroppedScan:
+def _cropped(scan: Path, landmarks: Path) -> NoWScan:
     data = scan.read_bytes()
     verts = parse_vertices(data)
     if verts is None or not len(verts):

@@ -15,8 +15,8 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import intrinsics
 from mgc_lightning.geometry.mesh import vertex_normals
 from mgc_lightning.geometry.pose import pose_to_transform
-from mgc_lightning.metrics.now.crop import CroppedScan
-from mgc_lightning.metrics.now.image import ImageError
+from mgc_lightning.metrics.now.evaluate import PredictionError
+from mgc_lightning.metrics.now.scan import NoWScan
 from mgc_lightning.pictures.drawing import Picture, overlay
 from mgc_lightning.pictures.figures import draw_face
 from mgc_lightning.rendering.renderer import FaceRenderer
@@ -26,7 +26,7 @@ NEIGHBOURS = 8
 TURN_DEGREES = 25.0
 
 
-def vertex_errors(scan: CroppedScan, error: ImageError, verts: Float[NDArray, "N 3"]) -> Float[NDArray, " N"]:
+def vertex_errors(scan: NoWScan, error: PredictionError, verts: Float[NDArray, "N 3"]) -> Float[NDArray, " N"]:
     """Give each predicted vertex the mean error of the scan points nearest to it, NaN outside the scored region.
 
     Args:

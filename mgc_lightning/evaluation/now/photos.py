@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
+from mgc_lightning.evaluation.photo_sets import BenchmarkPhotos
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.photographs.box import mean_face_box, similarity_from_box
-from mgc_lightning.photographs.crop import warp_to_crop
-from mgc_lightning.photographs.photos import read_photo
-from mgc_lightning.structures import AlignedPhotos
+from mgc_lightning.photographs.box import similarity_from_box
 
 
-class NoWPhotos(Dataset[AlignedPhotos]):
+class NoWPhotos(BenchmarkPhotos):
     """Read photographs and lay their boxes on the box of the mean face; a map-style data set.
 
     Args:
@@ -37,21 +35,19 @@ class NoWPhotos(Dataset[AlignedPhotos]):
         image_size: int,
         box_scale: float = 1.0,
     ) -> None:
-        self.dataset, self.images = dataset, images
-        self.target = mean_face_box(face_model, image_size).cpu()
-        self.image_size, self.box_scale = image_size, box_scale
+        super().__init__(images, face_model, image_size)
+        self.dataset, self.images, self.box_scale = dataset, images, box_scale
 
-    def __len__(self) -> int:
-        return len(self.images)
+    def photo_file(self, index: int) -> Path:
+        """Find a photograph."""
+        return self.dataset.photo_file(self.images[index])
 
-    def __getitem__(self, index: int) -> AlignedPhotos:
-        image = self.images[index]
-        photo = read_photo(self.dataset.photo_file(image))
-        matrix = similarity_from_box(self._box(image), self.target)
-        crop = warp_to_crop(photo[None], matrix[None], self.image_size, antialias=True).clamp(0, 1)
-        return AlignedPhotos(crop, torch.tensor([index]), [image.name])
+    def crop_from_image(self, index: int) -> Float[Tensor, "2 3"]:
+        """Give the similarity from a photograph to its crop, px."""
+        return similarity_from_box(self.box(index), self.target)
 
-    def _box(self, image: NoWImage) -> Float[Tensor, " 4"]:
-        box = torch.from_numpy(self.dataset.box(image)).float()
+    def box(self, index: int) -> Float[Tensor, " 4"]:
+        """Give the detected box x0, y0, x1, y1 of a photograph, px, enlarged."""
+        box = torch.from_numpy(self.dataset.box(self.images[index])).float()
         centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * self.box_scale
         return torch.cat([centre - half, centre + half])

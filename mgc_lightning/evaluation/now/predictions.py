@@ -21,16 +21,26 @@ MESHES, LANDMARKS = (".obj", ".ply"), (".npy", ".txt")
 
 
 @dataclass(frozen=True)
-class PredictionFiles:
+class NoWPrediction:
     """Hold the files of one prediction."""
 
     image: NoWImage
     mesh: Path
     landmarks: Path
 
+    @property
+    def name(self) -> str:
+        """SUBJECT/CHALLENGE/FILE of the image."""
+        return self.image.name
 
-def find_predictions(folder: Path, images: list[NoWImage]) -> tuple[list[PredictionFiles], list[NoWImage]]:
-    """Find the predictions of images, and the images without.
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.mesh, self.landmarks
+
+
+def find_predictions(folder: Path, images: list[NoWImage]) -> tuple[list[NoWPrediction], list[str]]:
+    """Find the predictions of images, and the names of the images without.
 
     Raises:
         MGCError: if there is no such folder.
@@ -42,9 +52,9 @@ def find_predictions(folder: Path, images: list[NoWImage]) -> tuple[list[Predict
         mesh = _first(folder / image.stem, MESHES)
         landmarks = _first(folder / image.stem, LANDMARKS)
         if mesh is None or landmarks is None:
-            missing.append(image)
+            missing.append(image.name)
         else:
-            found.append(PredictionFiles(image, mesh, landmarks))
+            found.append(NoWPrediction(image, mesh, landmarks))
     return found, missing
 
 
@@ -54,15 +64,15 @@ def _first(stem: Path, suffixes: tuple[str, ...]) -> Path | None:
 
 
 def read_prediction(
-    files: PredictionFiles,
+    prediction: NoWPrediction,
 ) -> tuple[Float[NDArray, "N 3"], Int[NDArray, "F 3"], Float[NDArray, "7 3"]]:
     """Read vertices (float64), faces and landmarks (float32 or float64, as stored).
 
     Raises:
         MGCError: if the mesh cannot be read or is empty, or there are not seven different finite landmarks.
     """
-    mesh = read_mesh(files.mesh)
-    return mesh.verts, mesh.faces, read_landmarks(files.landmarks)
+    mesh = read_mesh(prediction.mesh)
+    return mesh.verts, mesh.faces, read_landmarks(prediction.landmarks)
 
 
 def read_landmarks(path: Path) -> Float[NDArray, "7 3"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.folder import BenchmarkFolder
 from mgc_lightning.evaluation.now.boxes import read_dictionary
 from mgc_lightning.evaluation.now.curve import draw_curves, write_curve_csv
 from mgc_lightning.files.atomic import atomic_path
@@ -18,8 +18,8 @@ from mgc_lightning.metrics.now.scores import NoWScores
 
 
 @dataclass(frozen=True)
-class BenchmarkFiles:
-    """Name the files of a run: all beside the JSON file, in a folder of its name.
+class NoWFolder(BenchmarkFolder):
+    """Name the files of a run of NoW.
 
     Attributes:
         output: the JSON file.
@@ -27,14 +27,8 @@ class BenchmarkFiles:
         challenge: the challenge, or None for all.
     """
 
-    output: Path
     metrical: bool = False
     challenge: str | None = None
-
-    @property
-    def folder(self) -> Path:
-        """Folder of everything but the JSON file."""
-        return self.output.with_suffix("")
 
     @property
     def distances(self) -> Path:
@@ -58,11 +52,6 @@ class BenchmarkFiles:
         """The cumulative curve as CSV."""
         return self.folder / "cumulative_error.csv"
 
-    @property
-    def finished(self) -> Path:
-        """Folder of the finished images of a run that has not ended."""
-        return self.folder / "unfinished"
-
 
 def results_json(scores: NoWScores, missing: Sequence[str]) -> dict[str, Any]:
     """Give the results as plain values."""
@@ -75,42 +64,41 @@ def results_json(scores: NoWScores, missing: Sequence[str]) -> dict[str, Any]:
         "missing": list(missing),
         "images": [
             {
-                "image": image.name,
+                "image": prediction.name,
                 "median": error.median,
                 "mean": error.mean,
                 "std": error.std,
                 "n": error.n,
-                "reflected": image.reflected,
+                "reflected": prediction.reflected,
             }
-            for image in scores.images
-            for error in [image.error]
+            for prediction in scores.predictions
+            for error in [prediction.error]
         ],
     }
 
 
-def write_results(files: BenchmarkFiles, scores: NoWScores, missing: Sequence[str], lines: Sequence[str]) -> None:
+def write_results(folder: NoWFolder, scores: NoWScores, missing: Sequence[str], lines: Sequence[str]) -> None:
     """Write all files of a run.
 
     Args:
-        files: where.
+        folder: where.
         scores: what.
         missing: images without a prediction.
         lines: lines of the image list that were asked for.
     """
     pooled, total = scores.pooled, scores.total
-    write_distances(files.distances, scores, len(missing), lines)
-    with atomic_path(files.summary) as temporary:
+    write_distances(folder.distances, scores, len(missing), lines)
+    with atomic_path(folder.summary) as temporary:
         temporary.write_text(f"{total.median}\n{total.mean}\n", encoding="ascii")
-    write_curve_csv(files.curve_table, pooled)
-    draw_curves(files.curve_picture, {files.output.stem: pooled})
-    with atomic_path(files.output) as temporary:
-        temporary.write_text(json.dumps(results_json(scores, missing), indent=1) + "\n", encoding="utf-8")
+    write_curve_csv(folder.curve_table, pooled)
+    draw_curves(folder.curve_picture, {folder.output.stem: pooled})
+    folder.write(results_json(scores, missing))
 
 
 def write_distances(path: Path, scores: NoWScores, num_missing: int, lines: Sequence[str]) -> None:
-    """Write the official file: a pickled dictionary computed_distances, num_missing_files, input_files."""
+    """Write the official file: a pickled dictionary computed_distances, num_missing_files, input_folder."""
     content = {
-        "computed_distances": [image.distances for image in scores.images],
+        "computed_distances": [prediction.distances for prediction in scores.predictions],
         "num_missing_files": num_missing,
         "input_files": np.array(list(lines)),
     }

@@ -2,65 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.now.dataset import NoWImage
+from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
+from mgc_lightning.evaluation.now.photos import NoWPhotos
 from mgc_lightning.evaluation.now.predictions import find_predictions, read_prediction, write_prediction
+from mgc_lightning.evaluation.settings import MeshFormat, NoWSplit
+from mgc_lightning.evaluation.submission import Submission, as_predictor, predict, scored_verts
 from mgc_lightning.metrics.now.landmarks import EYE_DISTANCE_MM
-from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.networks.predictor import Predictor
-from mgc_lightning.structures import AlignedPhotos
 
 
-def neutral_faces(
-    network: FaceNetwork, images: Float[Tensor, "B 3 S S"]
-) -> tuple[Float[Tensor, "B N 3"], Float[Tensor, "B 7 3"]]:
-    """Predict neutral meshes and their seven landmarks, mm, in full precision and evaluation mode."""
-    training = network.training
-    network.eval()
-    try:
-        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            verts = network.face_model.shape(network.coefficients(images).identity)
-            return verts, network.face_model.landmarks7(verts)
-    finally:
-        network.train(training)
-
-
-def write_submission(
-    predictor: Predictor,
-    batches: Iterable[AlignedPhotos],
-    images: list[NoWImage],
-    folder: Path,
+def submit_now(
+    checkpoint: Predictor | str | os.PathLike[str],
+    dataset: NoWDataset | Path,
+    output: Path,
+    *,
+    photos: Path | None = None,
+    split: NoWSplit = "test",
+    neutral: bool = True,
+    format: MeshFormat = "obj",
+    box_scale: float = 1.0,
+    batch_size: int = 16,
     device: torch.device | str = "cpu",
-    expression: bool = False,
-    suffix: str = ".obj",
-) -> None:
-    """Write the prediction of every photograph.
+) -> Submission:
+    """Write the mesh and the seven landmarks of every photograph, mm, and read them back.
 
     Args:
-        predictor: any checkpoint or export.
-        batches: aligned crops; their index counts in `images`.
-        images: the list.
-        folder: of the submission.
-        device: where the predictor runs.
-        expression: keep the predicted expression; the benchmark expects neutral faces.
-        suffix: of the meshes.
+        checkpoint: a checkpoint or an export.
+        dataset: folder with the image list.
+        output: folder of the submission.
+        photos: the downloaded tree with `iphone_pictures/` and `detected_face/`; looked for in `dataset` if not given.
+        split: `validation` or `test`.
+        neutral: leave the predicted expression away, as the benchmark expects.
+        format: of the meshes.
+        box_scale: enlarges the detected boxes, see `NoWPhotos`.
+        batch_size: photographs at a time.
+        device: where the network runs.
+
+    Raises:
+        MGCError: if the checkpoint cannot be used, a photograph or its box is missing, or what was written is no face
+            in millimetres.
     """
-    model = predictor.face_model
-    for batch in batches:
-        with torch.no_grad():
-            coefficients = predictor.coefficients(batch.images.to(device))
-            verts = model.shape(coefficients.identity, coefficients.expression if expression else None)
-            landmarks = model.landmarks7(verts)
-        for row, place in enumerate(batch.index.tolist()):
-            mesh, marks = verts[row].cpu().numpy(), landmarks[row].cpu().numpy()
-            write_prediction(folder, images[place], mesh, model.faces.cpu().numpy(), marks, suffix)
+    predictor = as_predictor(checkpoint, device)
+    dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset, photos)
+    images, model = dataset.images(split), predictor.face_model
+    crops = NoWPhotos(dataset, images, model, predictor.image_size, box_scale)
+    faces = model.faces.cpu().numpy()
+    for batch, coefficients in predict(predictor, crops, batch_size, device, "NoW"):
+        verts = scored_verts(model, coefficients, neutral)
+        for place, mesh, marks in zip(batch.index.tolist(), verts, model.landmarks7(verts), strict=True):
+            write_prediction(output, images[place], mesh.cpu().numpy(), faces, marks.cpu().numpy(), f".{format}")
+    validate_submission(output, images)
+    return Submission(output, crops.names, neutral)
 
 
 def validate_submission(folder: Path, images: list[NoWImage]) -> None:
@@ -71,7 +69,7 @@ def validate_submission(folder: Path, images: list[NoWImage]) -> None:
     """
     found, missing = find_predictions(folder, images)
     if missing:
-        raise MGCError(f"{folder}: {len(missing)} predictions are missing, the first is {missing[0].name}")
+        raise MGCError(f"{folder}: {len(missing)} predictions are missing, the first is {missing[0]}")
     for item in found:
         verts, _, landmarks = read_prediction(item)
         eyes = float(((landmarks[0] - landmarks[3]) ** 2).sum() ** 0.5)

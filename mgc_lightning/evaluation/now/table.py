@@ -21,10 +21,10 @@ def scores_table(scores: NoWScores, unit: str | None = None, split: str | None =
         table.add_column(column, justify="right", no_wrap=True)
     challenges = scores.challenges
     for name, error in challenges.items():
-        count = sum(image.challenge == name for image in scores.images)
+        count = sum(prediction.challenge == name for prediction in scores.predictions)
         table.add_row(name, *_cells(error), str(count), f"{error.n:,}")
     total = scores.total
-    table.add_row("all", *_cells(total), str(len(scores.images)), f"{total.n:,}", style="bold", end_section=True)
+    table.add_row("all", *_cells(total), str(len(scores.predictions)), f"{total.n:,}", style="bold", end_section=True)
     if unit is None:
         for row in PUBLISHED:
             cells = ["-" if value is None else f"{value:.2f}" for value in row[1:]]

@@ -1,4 +1,4 @@
-"""REALY's ground truth in its official layout: keypoints, scan regions, metrical scales."""
+"""The REALY data set in its official layout: keypoints, scan regions, metrical scales, photographs."""
 
 from __future__ import annotations
 
@@ -14,31 +14,81 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.metrics.realy.regions import KEYPOINT_COUNT, REGIONS
 from mgc_lightning.metrics.realy.scan import REALYScan, ScanRegion
+from mgc_lightning.photographs.landmark_files import find_landmarks
 
-KEYPOINTS_FOLDER = "REALY_HIFI3D_keypoints"
-REGIONS_FOLDER = "REALY_scan_region"
-SCALE_FILE = "metrical_scale.txt"
-IMAGES_FOLDER = "REALY_image"
-LANDMARKS_FOLDER = "REALY_landmarks"
+VIEWS = ("frontal", "side")
+KEYPOINTS, REGION_SCANS = "REALY_HIFI3D_keypoints", "REALY_scan_region"
+SCALES = "metrical_scale.txt"
+PHOTOS, LANDMARKS = "REALY_image", "REALY_landmarks"
 
 PLAUSIBLE_EYES_MM = (50.0, 160.0)
 """Range for the distance of the outer eye corners that tells model units from millimetres."""
 
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
 
 @dataclass(frozen=True)
+class REALYImage:
+    """Name an image, or the prediction of one: `<subject>` is a frontal one, `<subject>_<view>` a side view.
+
+    Attributes:
+        name: without a suffix.
+
+    Raises:
+        MGCError: if it is no such name.
+
+    Example:
+        >>> REALYImage("12_3").subject, REALYImage("12_3").view, REALYImage("12").view
+        (12, 'side', 'frontal')
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not all(part.isascii() and part.isdecimal() for part in self.name.split("_")):
+            raise MGCError(f"Expected <subject> or <subject>_<view>, numbers both, got {self.name!r}")
+
+    @property
+    def subject(self) -> int:
+        """Number of the subject: before the first underscore."""
+        return int(self.name.split("_")[0])
+
+    @property
+    def view(self) -> str:
+        """`frontal` or `side`."""
+        return "side" if "_" in self.name else "frontal"
+
+    @property
+    def order(self) -> int:
+        """Sort key of the official program: the number that is left without underscores."""
+        return int(self.name.replace("_", ""))
+
+
 class REALYDataset:
-    """Read the subjects of a folder in the official layout.
+    """Find and read what belongs to the subjects of a REALY data set.
 
     Args:
         root: folder that holds `REALY_HIFI3D_keypoints/`, `REALY_scan_region/` and `metrical_scale.txt`.
+        photos: folder of `<subject>.jpg` (frontal) and `<subject>_<view>.jpg` (side); `REALY_image/` in `root` if not
+            given.
+        landmarks: folder with a file `<name>.txt`, `.npy` or `.pts` for each: 5 or 68 landmarks, or in a `.txt` a box
+            `x0 y0 x1 y1`, hairline to chin, px of the photograph; `REALY_landmarks/` in `root` if not given.
+
+    Raises:
+        MGCError: if `root` is no folder.
     """
 
-    root: Path
+    def __init__(self, root: str | Path, photos: str | Path | None = None, landmarks: str | Path | None = None) -> None:
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise MGCError(f"{self.root}: no such folder; expected a REALY data set")
+        self.photos = Path(photos) if photos is not None else self.root / PHOTOS
+        self.landmarks = Path(landmarks) if landmarks is not None else self.root / LANDMARKS
 
     @cached_property
     def scales(self) -> Float[NDArray, " S"]:
         """Millimetres per model unit: line i is subject i + 1."""
-        path = self.root / SCALE_FILE
+        path = self.root / SCALES
         if not path.is_file():
             raise MGCError(f"{path}: no such file; expected one number a line, mm per unit, line 1 for subject 1")
         try:
@@ -52,16 +102,41 @@ class REALYDataset:
     @cached_property
     def subjects(self) -> list[int]:
         """Numbers of the subjects that have keypoints, in order."""
-        folder = self.root / KEYPOINTS_FOLDER
+        folder = self.root / KEYPOINTS
         if not folder.is_dir():
             raise MGCError(
-                f"{folder}: no such folder; a REALY data set holds {KEYPOINTS_FOLDER}/, {REGIONS_FOLDER}/ and "
-                f"{SCALE_FILE}"
+                f"{folder}: no such folder; a REALY data set holds {KEYPOINTS}/, {REGION_SCANS}/ and {SCALES}"
             )
         subjects = sorted(int(path.stem) for path in folder.glob("*.obj") if path.stem.isdecimal())
         if not subjects:
             raise MGCError(f"{folder}: expected <subject>.obj, found none")
         return subjects
+
+    @cached_property
+    def photo_files(self) -> dict[REALYImage, Path]:
+        """The photographs that are there, in the official order; files of other names (depth maps) are passed over."""
+        found = {}
+        for path in sorted(self.photos.iterdir()) if self.photos.is_dir() else ():
+            if path.suffix.lower() in _SUFFIXES:
+                try:
+                    found[REALYImage(path.stem)] = path
+                except MGCError:
+                    continue
+        return dict(sorted(found.items(), key=lambda item: item[0].order))
+
+    def images(self, view: str = "frontal") -> list[REALYImage]:
+        """List the images of a view that have a photograph.
+
+        Raises:
+            MGCError: if the view is unknown, or has none.
+        """
+        if view not in VIEWS:
+            raise MGCError(f"Expected view to be one of {VIEWS}, got {view!r}")
+        images = [image for image in self.photo_files if image.view == view]
+        if not images:
+            expected = "<subject>.jpg" if view == "frontal" else "<subject>_<view>.jpg"
+            raise MGCError(f"{self.photos}: expected {view} images {expected}, found none")
+        return images
 
     def scale(self, subject: int) -> float:
         """Give the millimetres per model unit of a subject.
@@ -71,17 +146,25 @@ class REALYDataset:
         """
         if not 1 <= subject <= len(self.scales):
             raise MGCError(
-                f"{self.root / SCALE_FILE}: no scale for subject {subject}; it has lines for subjects 1 to "
+                f"{self.root / SCALES}: no scale for subject {subject}; it has lines for subjects 1 to "
                 f"{len(self.scales)}"
             )
         return float(self.scales[subject - 1])
 
-    def files(self, subject: int) -> list[Path]:
-        """Name the files of a subject: keypoints, then the regions in the order of `REGIONS`."""
-        folder = self.root / REGIONS_FOLDER / str(subject)
-        return [self.root / KEYPOINTS_FOLDER / f"{subject}.obj", *(folder / f"{name}.obj" for name in REGIONS)]
+    def scan_files(self, subject: int) -> tuple[Path, ...]:
+        """Find the files of a subject: keypoints, then the regions in the order of `REGIONS`.
 
-    def load(self, subject: int) -> REALYScan:
+        Raises:
+            MGCError: if one is missing.
+        """
+        folder = self.root / REGION_SCANS / str(subject)
+        files = (self.root / KEYPOINTS / f"{subject}.obj", *(folder / f"{name}.obj" for name in REGIONS))
+        absent = [file for file in files if not file.is_file()]
+        if absent:
+            raise MGCError(f"{absent[0]}: no such file of subject {subject}")
+        return files
+
+    def scan(self, subject: int) -> REALYScan:
         """Read one subject.
 
         Raises:
@@ -89,13 +172,36 @@ class REALYDataset:
                 the lengths cannot be model units.
         """
         scale = self.scale(subject)
-        path, *region_paths = self.files(subject)
+        path, *region_paths = self.scan_files(subject)
         keypoints = read_mesh(path, require_faces=False).verts.astype(np.float32)
         if len(keypoints) != KEYPOINT_COUNT:
             raise MGCError(f"{path}: expected {KEYPOINT_COUNT} keypoints, got {len(keypoints)}")
         _check_unit(path, keypoints, scale)
         regions = {name: _region(file) for name, file in zip(REGIONS, region_paths, strict=True)}
         return REALYScan(subject, keypoints, regions, scale)
+
+    def photo_file(self, image: REALYImage) -> Path:
+        """Find the photograph of an image.
+
+        Raises:
+            MGCError: if there is none.
+        """
+        if image not in self.photo_files:
+            raise MGCError(f"{self.photos / image.name}.jpg: no such file")
+        return self.photo_files[image]
+
+    def landmark_file(self, image: REALYImage) -> Path:
+        """Find the landmarks, or the box, of an image.
+
+        Raises:
+            MGCError: if there are none.
+        """
+        if not self.landmarks.is_dir():
+            raise MGCError(
+                f"{self.landmarks}: no such folder; expected <image>.txt with 5 or 68 landmarks or a box x0 y0 x1 y1 "
+                "for each image (REALY itself comes without)"
+            )
+        return find_landmarks(self.landmarks, self.photo_file(image))
 
 
 def _region(path: Path) -> ScanRegion:

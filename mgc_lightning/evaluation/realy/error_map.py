@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from mgc_lightning.files.mesh import write_mesh
-from mgc_lightning.metrics.realy.evaluate import RegionError, SubjectErrors
+from mgc_lightning.metrics.realy.evaluate import PredictionErrors, RegionError
 from mgc_lightning.rendering.rasterizers import get_rasterizer
 
 RED_AT = 0.5
@@ -25,13 +25,13 @@ def error_colors(region: RegionError) -> Float[NDArray, "N 3"]:
     return colormaps["jet"](np.clip(errors, 0.0, 1.0))[:, :3]
 
 
-def write_error_maps(folder: Path, result: SubjectErrors) -> None:
+def write_error_maps(folder: Path, result: PredictionErrors) -> None:
     """Write `error_<region>.ply`, in model units, a file a region."""
     for name, region in result.regions.items():
         write_mesh(folder / f"error_{name}.ply", region.verts, region.faces, error_colors(region))
 
 
-def draw_error_map(result: SubjectErrors, size: int = 256) -> Float[NDArray, "S S 3"]:
+def draw_error_map(result: PredictionErrors, size: int = 256) -> Float[NDArray, "S S 3"]:
     """Draw the coloured regions from the front, in parallel projection, on white.
 
     Args:

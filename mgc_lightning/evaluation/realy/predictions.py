@@ -7,56 +7,62 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.mesh import read_mesh
+from mgc_lightning.evaluation.realy.dataset import VIEWS, REALYDataset, REALYImage
+from mgc_lightning.files.mesh import read_mesh, write_mesh
 from mgc_lightning.metrics.realy.topology import Topology
 
-VIEWS = ("frontal", "side")
-_SUFFIXES = (".obj", ".ply")
-
-
-def is_prediction_name(name: str) -> bool:
-    """Tell whether a name is `<subject>` or `<subject>_<view>`, numbers both.
-
-    Example:
-        >>> [is_prediction_name(name) for name in ("12", "12_3", "mean", "12_", "_1")]
-        [True, True, False, False, False]
-    """
-    parts = name.split("_")
-    return all(part.isascii() and part.isdecimal() for part in parts)
-
-
-def subject_of(name: str) -> int:
-    """Give the subject of a name: the number before the first underscore."""
-    return int(name.split("_")[0])
-
-
-def official_order(name: str) -> int:
-    """Give the sort key of the official program: the number that is left without underscores."""
-    return int(name.replace("_", ""))
-
-
-def of_view(name: str, view: str | None) -> bool:
-    """Tell whether a name belongs to a view: frontal ones have no underscore; None takes all."""
-    return view is None or ("_" in name) == (view == "side")
+MESHES = (".obj", ".ply")
 
 
 @dataclass(frozen=True)
-class PredictionFile:
-    """Hold the name and the path of one prediction."""
+class REALYPrediction:
+    """Hold the files of one prediction."""
 
-    name: str
-    path: Path
+    image: REALYImage
+    mesh: Path
 
     @property
-    def subject(self) -> int:
-        """Number of the subject."""
-        return subject_of(self.name)
+    def name(self) -> str:
+        """`<subject>` or `<subject>_<view>`."""
+        return self.image.name
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (self.mesh,)
 
 
-def list_predictions(folder: Path, view: str | None = None) -> list[PredictionFile]:
+def find_predictions(
+    folder: Path, dataset: REALYDataset, view: str | None = None
+) -> tuple[list[REALYPrediction], list[str]]:
+    """Find the predictions of a folder, and the names that a complete set would have and this one has not.
+
+    Complete is `frontal` with every subject by its plain name; `side` with every side image that the data set has, and
+    a side view of every subject; None with at least one prediction of every subject.
+
+    Raises:
+        MGCError: if the folder is missing or has none, a name is not `<subject>` or `<subject>_<view>`, or the data set
+            does not have its subject.
+    """
+    found = list_predictions(folder, view)
+    subjects = dataset.subjects
+    foreign = next((prediction for prediction in found if prediction.image.subject not in set(subjects)), None)
+    if foreign is not None:
+        raise MGCError(
+            f"{foreign.mesh}: the data set has no subject {foreign.image.subject} (it has {len(subjects)}, "
+            f"{subjects[0]} to {subjects[-1]})"
+        )
+    images = {prediction.image for prediction in found}
+    wanted = {image for image in dataset.photo_files if image.view == "side"} if view == "side" else set()
+    covered = {image.subject for image in wanted | images}
+    wanted |= {REALYImage(str(subject)) for subject in subjects if view == "frontal" or subject not in covered}
+    return found, [image.name for image in sorted(wanted - images, key=lambda image: image.order)]
+
+
+def list_predictions(folder: Path, view: str | None = None) -> list[REALYPrediction]:
     """List the predictions of a folder in the official order.
 
     Args:
@@ -66,35 +72,46 @@ def list_predictions(folder: Path, view: str | None = None) -> list[PredictionFi
     Raises:
         MGCError: if the folder is missing or has none, or a name is not `<subject>` or `<subject>_<view>`.
     """
+    if view not in (None, *VIEWS):
+        raise MGCError(f"Expected view to be one of {VIEWS}, got {view!r}")
     if not folder.is_dir():
         raise MGCError(f"{folder}: no such folder of predictions")
-    found: dict[str, PredictionFile] = {}
+    found: dict[REALYImage, REALYPrediction] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
+        if path.suffix.lower() not in MESHES or path.name.startswith("."):
             continue
-        if not is_prediction_name(path.stem):
+        try:
+            image = REALYImage(path.stem)
+        except MGCError as error:
             raise MGCError(
                 f"{path}: expected <subject>.obj or <subject>_<view>.obj, numbers both, e.g. 7.obj or 7_2.obj"
-            )
-        if path.stem in found:
-            raise MGCError(f"{path}: a second prediction named {path.stem}, beside {found[path.stem].path.name}")
-        found[path.stem] = PredictionFile(path.stem, path)
-    chosen = [item for name, item in found.items() if of_view(name, view)]
+            ) from error
+        if image in found:
+            raise MGCError(f"{path}: a second prediction named {path.stem}, beside {found[image].mesh.name}")
+        found[image] = REALYPrediction(image, path)
+    chosen = [prediction for image, prediction in found.items() if view in (None, image.view)]
     if not chosen:
         wanted = {None: "<subject>.obj", "frontal": "<subject>.obj", "side": "<subject>_<view>.obj"}[view]
         raise MGCError(f"{folder}: expected predictions {wanted}, found none")
-    return sorted(chosen, key=lambda item: official_order(item.name))
+    return sorted(chosen, key=lambda prediction: prediction.image.order)
 
 
-def read_prediction(path: Path, topology: Topology) -> tuple[Float[NDArray, "N 3"], Int[NDArray, "F 3"] | None]:
+def read_prediction(
+    prediction: REALYPrediction, topology: Topology
+) -> tuple[Float[NDArray, "N 3"], Int[NDArray, "F 3"] | None]:
     """Read vertices, and faces where the file has them, and check both against the topology.
 
     Raises:
         MGCError: if the file is no mesh, has another number of vertices, NaN, or its vertices in another order.
     """
-    mesh = read_mesh(path, require_faces=False)
-    topology.check(mesh.verts, str(path))
+    mesh = read_mesh(prediction.mesh, require_faces=False)
+    topology.check(mesh.verts, str(prediction.mesh))
     if not len(mesh.faces):
         return mesh.verts.astype(np.float32), None
-    topology.check_faces(mesh.faces, str(path))
+    topology.check_faces(mesh.faces, str(prediction.mesh))
     return mesh.verts.astype(np.float32), mesh.faces
+
+
+def write_prediction(folder: Path, image: REALYImage, verts: ArrayLike, faces: ArrayLike, suffix: str = ".obj") -> None:
+    """Write a prediction in the official layout: a float32 mesh."""
+    write_mesh(folder / f"{image.name}{suffix}", np.asarray(verts, np.float32), faces)

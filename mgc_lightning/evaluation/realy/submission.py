@@ -2,69 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.realy.predictions import list_predictions, read_prediction
-from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files.mesh import write_mesh
+from mgc_lightning.evaluation.realy.dataset import REALYDataset, REALYImage
+from mgc_lightning.evaluation.realy.photos import REALYPhotos
+from mgc_lightning.evaluation.realy.predictions import list_predictions, read_prediction, write_prediction
+from mgc_lightning.evaluation.realy.topology import load_topology, topology_of
+from mgc_lightning.evaluation.settings import MeshFormat, REALYView
+from mgc_lightning.evaluation.submission import Submission, as_predictor, predict, scored_verts
 from mgc_lightning.metrics.realy.topology import Topology
 from mgc_lightning.networks.predictor import Predictor
-from mgc_lightning.structures import AlignedPhotos
 
 
-def scored_verts(
-    face_model: FaceModel, coefficients: FaceCoefficients, neutral: bool = False
-) -> Float[Tensor, "B N 3"]:
-    """Decode the meshes that are scored, mm: as predicted, or without the expression.
-
-    REALY's subjects are neutral; the published scores are of meshes as they were predicted.
-    """
-    return face_model.shape(coefficients.identity, None if neutral else coefficients.expression)
-
-
-def write_predictions(
-    predictor: Predictor,
-    batches: Iterable[AlignedPhotos],
-    folder: Path,
-    device: torch.device | str = "cpu",
+def submit_realy(
+    checkpoint: Predictor | str | os.PathLike[str],
+    dataset: REALYDataset | Path,
+    output: Path,
+    *,
+    photos: Path | None = None,
+    landmarks: Path | None = None,
+    view: REALYView = "frontal",
+    topology: Topology | str | Path | None = None,
     neutral: bool = False,
-    suffix: str = ".obj",
-) -> None:
-    """Write the face of every photograph as `<name>.obj`, mm.
+    format: MeshFormat = "obj",
+    batch_size: int = 16,
+    device: torch.device | str = "cpu",
+) -> Submission:
+    """Write the mesh of every photograph as `<name>.obj`, mm, and read them back.
 
     Args:
-        predictor: any checkpoint or export.
-        batches: aligned crops, by name.
-        folder: of the predictions.
-        device: where the predictor runs.
-        neutral: leave the predicted expression away.
-        suffix: of the meshes.
+        checkpoint: a checkpoint or an export.
+        dataset: folder of the data set.
+        output: folder of the predictions.
+        photos: folder of the photographs, see `REALYDataset`.
+        landmarks: folder of their landmarks or boxes, see `REALYDataset`.
+        view: `frontal` or `side`.
+        topology: that has the keypoints; that of the network's face model if not given.
+        neutral: leave the predicted expression away; published scores include it.
+        format: of the meshes.
+        batch_size: photographs at a time.
+        device: where the network runs.
+
+    Raises:
+        MGCError: if the checkpoint cannot be used, a photograph or its landmarks are missing, or the topology has no
+            keypoints or is another one.
     """
+    predictor = as_predictor(checkpoint, device)
     model = predictor.face_model
-    for batch in batches:
-        with torch.no_grad():
-            coefficients = predictor.coefficients(batch.images.to(device))
-            verts = scored_verts(model, coefficients, neutral)
-        for name, mesh in zip(batch.names, verts, strict=True):
-            write_mesh(folder / f"{name}{suffix}", mesh, model.faces)
+    if not isinstance(topology, Topology):
+        topology = load_topology(topology) if topology is not None else topology_of(model)
+    dataset = dataset if isinstance(dataset, REALYDataset) else REALYDataset(dataset, photos, landmarks)
+    images = dataset.images(view)
+    crops = REALYPhotos(dataset, images, model, predictor.image_size)
+    faces = model.faces.cpu().numpy()
+    for batch, coefficients in predict(predictor, crops, batch_size, device, "REALY"):
+        verts = scored_verts(model, coefficients, neutral)
+        for place, mesh in zip(batch.index.tolist(), verts, strict=True):
+            write_prediction(output, images[place], mesh.cpu().numpy(), faces, f".{format}")
+    validate_submission(output, images, view, topology)
+    return Submission(output, crops.names, neutral, topology.name)
 
 
-def validate_predictions(folder: Path, names: list[str], view: str, topology: Topology) -> None:
+def validate_submission(folder: Path, images: list[REALYImage], view: str, topology: Topology) -> None:
     """Read predictions back as the benchmark does: every photograph, in the topology that has the keypoints.
 
     Raises:
         MGCError: naming the first file that is missing or does not fit.
     """
-    found = {item.name: item.path for item in list_predictions(folder, view)}
-    missing = [name for name in names if name not in found]
+    found = {prediction.image: prediction for prediction in list_predictions(folder, view)}
+    missing = [image.name for image in images if image not in found]
     if missing:
         raise MGCError(f"{folder}: {len(missing)} predictions are missing, the first is {missing[0]}")
-    for name in names:
-        read_prediction(found[name], topology)
+    for image in images:
+        read_prediction(found[image], topology)

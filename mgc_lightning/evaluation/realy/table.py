@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from mgc_lightning.evaluation.realy.published import PUBLISHED
+from mgc_lightning.evaluation.realy.published import PUBLISHED, SOURCES
 from mgc_lightning.metrics.realy.regions import REGIONS
-from mgc_lightning.metrics.realy.scores import RealyScores
+from mgc_lightning.metrics.realy.scores import REALYScores
 
 
-def scores_table(scores: RealyScores, view: str) -> Table:
+def scores_table(scores: REALYScores, view: str) -> Table:
     """Lay out mean +- std and median of the regions, and the published rows of the view, marked as such."""
     table = Table(title=f"REALY, {view} view, mm: mean ± std (median); n = {len(scores.predictions)}")
     for column in ("", *REGIONS, "all"):
@@ -22,28 +22,41 @@ def scores_table(scores: RealyScores, view: str) -> Table:
     cells = [
         f"{regions[region].mean:.3f} ± {_std(regions[region].std)} ({regions[region].median:.3f})" for region in REGIONS
     ]
-    table.add_row("these predictions", *cells, f"{scores.all:.3f}", end_section=True)
+    table.add_row("these predictions", *cells, f"{scores.total:.3f}", end_section=True)
     for row in PUBLISHED[view]:
         cells = [f"{mean:.3f} ± {std:.3f}" for mean, std in row.regions]
         table.add_row(f"{row.method} (published)", *cells, f"{row.all:.3f}")
-    table.caption = "Published rows: 100 subjects of REALY, as in table 2 of 3DDFA-V3 (CVPR 2024)"
+    table.caption = f"Published rows: {SOURCES}"
     return table
 
 
-def print_scores(scores: RealyScores, view: str, missing: Sequence[str] = (), console: Console | None = None) -> None:
-    """Print the table, and what to mind: missing and mirrored predictions."""
+def print_scores(
+    scores: REALYScores, view: str | None = None, missing: Sequence[str] = (), console: Console | None = None
+) -> None:
+    """Print the table, and what to mind: missing and mirrored predictions.
+
+    Args:
+        scores: of the predictions.
+        view: whose published rows are shown; that of the predictions if not given (frontal if they are of both).
+        missing: predictions that a complete set would have.
+        console: where; the terminal, or lines wide enough for the table.
+    """
     console = console or Console(width=None if Console().is_terminal else 140)
     if not scores.predictions:
         console.print("No prediction was scored.")
         return
-    console.print(scores_table(scores, view))
+    console.print(scores_table(scores, view or _view(scores)))
     if missing:
         console.print(f"{len(missing)} predictions are missing; the averages are over the others.")
-    mirrored = [prediction.name for prediction in scores.predictions if prediction.reflected]
-    if mirrored:
+    if scores.reflected:
         console.print(
-            f"The seven keypoints of {', '.join(mirrored)} fit the scan only mirrored: are left and right swapped?"
+            f"The seven keypoints of {', '.join(scores.reflected)} fit the scan only mirrored: are left and right "
+            "swapped?"
         )
+
+
+def _view(scores: REALYScores) -> str:
+    return "side" if all("_" in prediction.name for prediction in scores.predictions) else "frontal"
 
 
 def _std(std: float) -> str:

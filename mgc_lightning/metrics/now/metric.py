@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.utilities.data import dim_zero_cat
 
-from mgc_lightning.errors import MGCError
-from mgc_lightning.metrics.gathered import GatheredMetric
-from mgc_lightning.metrics.now.crop import CroppedScan
-from mgc_lightning.metrics.now.image import ImageError, now_error
-from mgc_lightning.metrics.now.scores import NoWScores, ScoredImage
+from mgc_lightning.metrics.benchmark_error import BenchmarkError
+from mgc_lightning.metrics.now.evaluate import PredictionError, now_error
+from mgc_lightning.metrics.now.scan import NoWScan
+from mgc_lightning.metrics.now.scores import NoWScores, ScoredPrediction
 
 
-class NoWError(GatheredMetric):
+class NoWError(BenchmarkError[NoWScores]):
     """Pool scan-to-mesh distances over images by the NoW protocol (float64, mm).
 
-    The pool is kept whole, because a median cannot be reduced; images that a distributed sampler repeats count once.
-    Predictions may live on any device; the protocol's double-precision search runs on the CPU, where one image takes
-    about a tenth of a second, `jobs` of them at a time.
+    It computes median, mean and std of the pool, and CHALLENGE/median, ... of each challenge. The pool is kept whole,
+    because a median cannot be reduced; images that a distributed sampler repeats count once. Predictions may live on
+    any device; the protocol's double-precision search runs on the CPU, where one image takes about a tenth of a second,
+    `jobs` of them at a time.
 
     Args:
         names: SUBJECT/CHALLENGE/FILE of every image of the data set.
@@ -34,7 +34,7 @@ class NoWError(GatheredMetric):
         jobs: threads.
 
     Attributes:
-        latest: the `ImageError` of each image of the last batch of this process, for pictures.
+        latest: the `PredictionError` of each prediction of the last batch of this process, for pictures.
 
     Example:
         >>> import numpy as np
@@ -54,9 +54,6 @@ class NoWError(GatheredMetric):
         True
     """
 
-    is_differentiable = False
-    higher_is_better = False
-    full_state_update = False
     # The pool, and of each image the number of its distances, its place and whether it was mirrored.
     STATES: ClassVar = {
         "distances": (torch.float64, ()),
@@ -72,17 +69,16 @@ class NoWError(GatheredMetric):
     def __init__(
         self, names: Sequence[str], unit: str | None = None, corrected_start: bool = False, jobs: int = 1
     ) -> None:
-        super().__init__()
-        self.names = list(names)
-        self.unit, self.corrected_start, self.jobs = unit, corrected_start, jobs
-        self.latest: list[ImageError] = []
+        super().__init__(names, jobs)
+        self.unit, self.corrected_start = unit, corrected_start
+        self.latest: list[PredictionError] = []
 
     def update(
         self,
         verts: Float[Tensor, "B N 3"] | Sequence[Float[Tensor, "N 3"]],
         faces: Int[Tensor, "F 3"] | Sequence[Int[Tensor, "F 3"]],
         landmarks: Float[Tensor, "B 7 3"],
-        scans: Sequence[CroppedScan],
+        scans: Sequence[NoWScan],
         index: Sequence[int] | Int[Tensor, " B"],
     ) -> None:
         """Score a batch.
@@ -94,12 +90,7 @@ class NoWError(GatheredMetric):
             scans: the cropped scan of each.
             index: places of the images in `names`.
         """
-        places = [int(i) for i in index]
-        if not len(verts) == len(landmarks) == len(scans) == len(places):
-            raise MGCError(
-                f"Expected as many meshes, landmarks, scans and indices, got {len(verts)}, {len(landmarks)}, "
-                f"{len(scans)} and {len(places)}"
-            )
+        places = self.places(index, verts=len(verts), landmarks=len(landmarks), scans=len(scans))
         shared = not isinstance(faces, (list, tuple))
         jobs = [
             (scan, _numpy(v), _numpy(faces if shared else faces[i]), _numpy(marks))
@@ -110,12 +101,10 @@ class NoWError(GatheredMetric):
         for place, error in zip(places, self.latest, strict=True):
             self._keep(place, error)
 
-    def _score(self, job: tuple[CroppedScan, NDArray, NDArray, NDArray]) -> ImageError:
+    def _score(self, job: tuple[NoWScan, NDArray, NDArray, NDArray]) -> PredictionError:
         return now_error(*job, unit=self.unit, corrected_start=self.corrected_start)
 
-    def _keep(self, place: int, error: ImageError) -> None:
-        if not 0 <= place < len(self.names):
-            raise MGCError(f"Expected the place of an image in 0..{len(self.names) - 1}, got {place}")
+    def _keep(self, place: int, error: PredictionError) -> None:
         for state, value in (
             (self.distances, torch.from_numpy(error.distances)),
             (self.counts, torch.tensor([len(error.distances)])),
@@ -124,20 +113,8 @@ class NoWError(GatheredMetric):
         ):
             state.append(value.to(self.device))  # type: ignore[union-attr]
 
-    def compute(self) -> dict[str, Tensor]:
-        """Give median, mean and std of the pool, and CHALLENGE/median, ... of each challenge (mm)."""
-        scalars = self.local_scores().scalars()
-        return {name: torch.tensor(value, dtype=torch.float64) for name, value in scalars.items()}
-
-    def scores(self) -> NoWScores:
-        """Give every image's distances, gathered over all processes."""
-        if self._is_synced:
-            return self.local_scores()
-        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
-            return self.local_scores()
-
     def local_scores(self) -> NoWScores:
-        """Give the images that the present state holds, each once, in the order of `names`."""
+        """Give the predictions that the present state holds, each once, in the order of `names`."""
         if not len(self.counts):
             return NoWScores([])
         counts = dim_zero_cat(self.counts).tolist()
@@ -147,7 +124,7 @@ class NoWError(GatheredMetric):
         reflected = dim_zero_cat(self.reflected).tolist()
         parts = dim_zero_cat(self.distances).cpu().split(counts)
         found = {
-            place: ScoredImage(self.names[place], part.numpy(), bool(mirrored))
+            place: ScoredPrediction(self.names[place], part.numpy(), bool(mirrored))
             for place, part, mirrored in zip(places, parts, reflected, strict=True)
         }
         return NoWScores([found[place] for place in sorted(found)])

@@ -1,4 +1,4 @@
-"""Scores of a set of images: what commands print, callbacks log and files keep."""
+"""Scores of a set of predictions: what commands print, callbacks log and files keep."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from mgc_lightning.metrics.now.aggregate import CHALLENGES, PooledError, pool
 
 
 @dataclass(frozen=True)
-class ScoredImage:
-    """Hold the error of one image.
+class ScoredPrediction:
+    """Hold the error of one prediction.
 
     Attributes:
-        name: SUBJECT/CHALLENGE/FILE.
+        name: SUBJECT/CHALLENGE/FILE of its image.
         distances: (N,) float64 mm, in scan order.
         reflected: whether the landmark fit mirrored the prediction.
     """
 
     name: str
     distances: Float[NDArray, " N"]
-    reflected: bool
+    reflected: bool = False
 
     @property
     def challenge(self) -> str:
@@ -33,20 +33,20 @@ class ScoredImage:
 
     @property
     def error(self) -> PooledError:
-        """Median, mean, std and number of this image's distances."""
+        """Median, mean, std and number of the distances."""
         return pool(self.distances)
 
 
 @dataclass(frozen=True)
 class NoWScores:
-    """Hold the scored images in the order of the list."""
+    """Hold the scored predictions in the order of the list of images."""
 
-    images: Sequence[ScoredImage]
+    predictions: Sequence[ScoredPrediction]
 
     @property
     def pooled(self) -> Float[NDArray, " N"]:
         """All distances, concatenated."""
-        return np.concatenate([np.empty(0), *(image.distances for image in self.images)])
+        return np.concatenate([np.empty(0), *(prediction.distances for prediction in self.predictions)])
 
     @property
     def total(self) -> PooledError:
@@ -56,14 +56,14 @@ class NoWScores:
     @property
     def challenges(self) -> dict[str, PooledError]:
         """Error of each challenge that has images, in the official order."""
-        found = {image.challenge for image in self.images}
+        found = {prediction.challenge for prediction in self.predictions}
         ordered = [name for name in CHALLENGES if name in found] + sorted(found - set(CHALLENGES))
-        return {name: pool([image.distances for image in self.images if image.challenge == name]) for name in ordered}
+        return {name: pool([one.distances for one in self.predictions if one.challenge == name]) for name in ordered}
 
     @property
     def reflected(self) -> list[str]:
-        """Images that were fitted mirrored: their right and left landmarks are probably swapped."""
-        return [image.name for image in self.images if image.reflected]
+        """Predictions that were fitted mirrored: their right and left landmarks are probably swapped."""
+        return [prediction.name for prediction in self.predictions if prediction.reflected]
 
     def scalars(self) -> dict[str, float]:
         """Give what loggers take: median, mean, std, and CHALLENGE/median, ..."""

@@ -1,12 +1,12 @@
+from .evaluate import PredictionErrors as PredictionErrors
 from .evaluate import RegionError as RegionError
-from .evaluate import SubjectErrors as SubjectErrors
 from .evaluate import realy_errors as realy_errors
 from .metric import REALYError as REALYError
 from .placement import place_keypoints as place_keypoints
 from .regions import REGIONS as REGIONS
 from .scan import REALYScan as REALYScan
 from .scan import ScanRegion as ScanRegion
-from .scores import RealyScores as RealyScores
+from .scores import REALYScores as REALYScores
 from .scores import RegionStatistics as RegionStatistics
 from .scores import ScoredPrediction as ScoredPrediction
 from .topology import Topology as Topology

@@ -46,7 +46,7 @@ class RegionError:
 
 
 @dataclass(frozen=True)
-class SubjectErrors:
+class PredictionErrors:
     """Hold the outcome of one prediction: its global alignment and one `RegionError` a region."""
 
     alignment: GlobalAlignment
@@ -63,7 +63,7 @@ def realy_errors(
     topology: Topology,
     scan: REALYScan,
     faces: Int[NDArray, "F 3"] | None = None,
-) -> SubjectErrors:
+) -> PredictionErrors:
     """Score one prediction by REALY (Chai et al., ECCV 2022).
 
     Args:
@@ -100,7 +100,7 @@ def realy_errors(
             regions[region] = _region_error(region, aligned, measured, topology, scan)
         except MGCError as error:
             raise MGCError(f"subject {scan.subject}, {region}: {error}") from error
-    return SubjectErrors(everywhere, regions)
+    return PredictionErrors(everywhere, regions)
 
 
 def _region_error(

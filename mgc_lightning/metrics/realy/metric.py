@@ -11,19 +11,19 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torchmetrics.utilities.data import dim_zero_cat
 
-from mgc_lightning.errors import MGCError
-from mgc_lightning.metrics.gathered import GatheredMetric
-from mgc_lightning.metrics.realy.evaluate import SubjectErrors, realy_errors
+from mgc_lightning.metrics.benchmark_error import BenchmarkError
+from mgc_lightning.metrics.realy.evaluate import PredictionErrors, realy_errors
 from mgc_lightning.metrics.realy.scan import REALYScan
-from mgc_lightning.metrics.realy.scores import RealyScores, ScoredPrediction
+from mgc_lightning.metrics.realy.scores import REALYScores, ScoredPrediction
 from mgc_lightning.metrics.realy.topology import Topology
 
 
-class REALYError(GatheredMetric):
+class REALYError(BenchmarkError[REALYScores]):
     """Average region errors over predictions by the REALY protocol (mm).
 
-    Predictions that a distributed sampler repeats count once. They may live on any device; the protocol's
-    registration runs on the CPU in double precision, `jobs` predictions at a time.
+    It computes `all`, and of each region its mean, `<region>/std` and `<region>/median`. Predictions that a distributed
+    sampler repeats count once. They may live on any device; the protocol's registration runs on the CPU in double
+    precision, `jobs` predictions at a time.
 
     Args:
         names: name of every prediction of the data set, `<subject>` or `<subject>_<view>`, in the official order.
@@ -31,7 +31,7 @@ class REALYError(GatheredMetric):
         jobs: threads.
 
     Attributes:
-        latest: the `SubjectErrors` of each prediction of the last batch of this process, for pictures.
+        latest: the `PredictionErrors` of each prediction of the last batch of this process, for pictures.
 
     Example:
         >>> from mgc_lightning.evaluation.realy.topology import load_topology
@@ -40,17 +40,14 @@ class REALYError(GatheredMetric):
         True
     """
 
-    is_differentiable = False
-    higher_is_better = False
-    full_state_update = False
     # Place, errors of the four regions, whether it was mirrored.
     STATES: ClassVar = {"rows": (torch.float64, (6,))}
     rows: list[Tensor] | Tensor
 
     def __init__(self, names: Sequence[str], topology: Topology, jobs: int = 1) -> None:
-        super().__init__()
-        self.names, self.topology, self.jobs = list(names), topology, jobs
-        self.latest: list[SubjectErrors] = []
+        super().__init__(names, jobs)
+        self.topology = topology
+        self.latest: list[PredictionErrors] = []
 
     def update(
         self,
@@ -65,14 +62,7 @@ class REALYError(GatheredMetric):
             scans: the subject of each.
             index: places of the predictions in `names`.
         """
-        places = [int(i) for i in index]
-        if not len(verts) == len(scans) == len(places):
-            raise MGCError(
-                f"Expected as many predictions, scans and indices, got {len(verts)}, {len(scans)} and {len(places)}"
-            )
-        outside = [place for place in places if not 0 <= place < len(self.names)]
-        if outside:
-            raise MGCError(f"Expected places of predictions in 0..{len(self.names) - 1}, got {outside[0]}")
+        places = self.places(index, verts=len(verts), scans=len(scans))
         arrays = verts.detach().float().cpu().numpy()
         with ThreadPoolExecutor(max(1, self.jobs)) as threads:
             self.latest = list(
@@ -82,24 +72,12 @@ class REALYError(GatheredMetric):
             row = torch.tensor([[place, *result.errors, result.alignment.reflected]], dtype=torch.float64)
             self.rows.append(row.to(self.device))  # type: ignore[union-attr]
 
-    def compute(self) -> dict[str, Tensor]:
-        """Give `all`, and per region its mean, `<region>/std` and `<region>/median` (mm)."""
-        scalars = self.local_scores().scalars()
-        return {name: torch.tensor(value, dtype=torch.float64) for name, value in scalars.items()}
-
-    def scores(self) -> RealyScores:
-        """Give the errors of every prediction, gathered over all processes."""
-        if self._is_synced:
-            return self.local_scores()
-        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
-            return self.local_scores()
-
-    def local_scores(self) -> RealyScores:
+    def local_scores(self) -> REALYScores:
         """Give the predictions that the present state holds, each once, in the order of `names`."""
         if not len(self.rows):
-            return RealyScores([])
+            return REALYScores([])
         found = {int(row[0]): row for row in dim_zero_cat(self.rows).cpu()}
-        return RealyScores(
+        return REALYScores(
             [
                 ScoredPrediction(self.names[place], row[1:5].numpy(), bool(row[5]))
                 for place, row in sorted(found.items())

@@ -65,7 +65,7 @@ def region_statistics(errors: Float[NDArray, " P"]) -> RegionStatistics:
 
 
 @dataclass(frozen=True)
-class RealyScores:
+class REALYScores:
     """Hold the scored predictions in the official order."""
 
     predictions: Sequence[ScoredPrediction]
@@ -79,14 +79,19 @@ class RealyScores:
         return {region: region_statistics(errors[:, i]) for i, region in enumerate(REGIONS)}
 
     @property
-    def all(self) -> float:
+    def total(self) -> float:
         """Plain mean of the four region means, mm; NaN without predictions."""
         regions = self.regions
         return sum(regions[region].mean for region in REGIONS) / len(REGIONS) if regions else math.nan
 
+    @property
+    def reflected(self) -> list[str]:
+        """Predictions that were fitted mirrored: their right and left keypoints are probably swapped."""
+        return [prediction.name for prediction in self.predictions if prediction.reflected]
+
     def scalars(self) -> dict[str, float]:
         """Give what loggers take: all, and nose, nose/std, nose/median, ..."""
-        values = {"all": self.all}
+        values = {"all": self.total}
         for region, statistics in self.regions.items():
             values |= {
                 region: statistics.mean,

@@ -29,9 +29,9 @@ def test_equals_the_function_whatever_the_batches():
     metric.update(verts[2:], torch.as_tensor(faces), marks[2:], [scan], torch.tensor([1]))
     direct = [now_error(scan, v.numpy(), faces, m.numpy()).distances for v, m in zip(verts, marks, strict=True)]
     scores = metric.scores()
-    assert [image.name for image in scores.images] == NAMES
-    for image, expected in zip(scores.images, (direct[1], direct[2], direct[0]), strict=True):
-        np.testing.assert_array_equal(image.distances, expected)
+    assert [prediction.name for prediction in scores.predictions] == NAMES
+    for prediction, expected in zip(scores.predictions, (direct[1], direct[2], direct[0]), strict=True):
+        np.testing.assert_array_equal(prediction.distances, expected)
     found = metric.compute()
     assert float(found["median"]) == np.median(np.concatenate(direct))
     assert float(found["std"]) == pytest.approx(np.concatenate(direct).std(), abs=1e-12)
@@ -45,9 +45,9 @@ def test_mixed_topologies_and_reset():
     scan, faces, verts, marks = sample()
     metric = NoWError(NAMES)
     metric.update([verts[0], verts[1]], [faces, faces[:-40]], marks[:2], [scan, scan], [0, 1])
-    assert len(metric.scores().images) == 2
+    assert len(metric.scores().predictions) == 2
     metric.reset()
-    assert metric.scores().images == []
+    assert metric.scores().predictions == []
 
 
 def test_repeated_images_count_once():
@@ -94,15 +94,15 @@ def worker(rank, folder):
         metric.update(verts[place : place + 1] @ turn.T, faces, marks[place : place + 1] @ turn.T, [scan], [place])
     scores = metric.scores()
     found = metric.compute()
-    assert len(metric.local_scores().images) == 2
+    assert len(metric.local_scores().predictions) == 2
     torch.save(
-        {"median": found["median"], "n": torch.tensor([image.error.n for image in scores.images])},
+        {"median": found["median"], "n": torch.tensor([prediction.error.n for prediction in scores.predictions])},
         f"{folder}/{rank}.pt",
     )
     empty = NoWError(NAMES)
     if rank == 0:
         empty.update(verts[:1], faces, marks[:1], [scan], [0])
-    assert len(empty.scores().images) == 1
+    assert len(empty.scores().predictions) == 1
     dist.destroy_process_group()
 
 
@@ -114,5 +114,5 @@ def test_two_processes_agree_with_one(tmp_path):
     metric.update(verts @ turn.T, faces, marks @ turn.T, [scan] * 3, [0, 1, 2])
     for rank in range(2):
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        assert found["n"].tolist() == [image.error.n for image in metric.scores().images]
+        assert found["n"].tolist() == [prediction.error.n for prediction in metric.scores().predictions]
         assert float(found["median"]) == pytest.approx(float(metric.compute()["median"]), abs=1e-6)

@@ -18,7 +18,7 @@ def test_crops_hold_the_face(now_set):
     assert batches[0].names[0] == data.images[0].name
     # The box of the face fills the box of the mean face.
     target = data.photos.target
-    matrix_box = data.photos._box(data.images[0])
+    matrix_box = data.photos.box(0)
     assert target.shape == matrix_box.shape == (4,)
     wider = NoWDataModule(now_set, image_size=64, box_scale=1.5)
     assert not torch.equal(wider.photos[0].images, data.photos[0].images)

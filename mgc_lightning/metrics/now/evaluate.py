@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.closest_points import ClosestPoints
-from mgc_lightning.metrics.now.crop import CroppedScan
 from mgc_lightning.metrics.now.landmarks import UNIT_TO_MM, as_landmarks
 from mgc_lightning.metrics.now.procrustes import LandmarkAlignment, align_landmarks
 from mgc_lightning.metrics.now.refine import Refinement, refine
+from mgc_lightning.metrics.now.scan import NoWScan
 
 
 @dataclass(frozen=True)
-class ImageError:
+class PredictionError:
     """Hold the NoW error of one image.
 
     Attributes:
@@ -39,13 +39,13 @@ class ImageError:
 
 
 def now_error(
-    scan: CroppedScan,
+    scan: NoWScan,
     verts: ArrayLike,
     faces: ArrayLike,
     landmarks: ArrayLike,
     unit: str | None = None,
     corrected_start: bool = False,
-) -> ImageError:
+) -> PredictionError:
     """Measure scan-to-mesh distances as the NoW benchmark does.
 
     Args:
@@ -67,4 +67,4 @@ def now_error(
     alignment = align_landmarks(scan.landmarks, as_landmarks(landmarks), unit, corrected_start)
     mesh = ClosestPoints(alignment(verts), faces)
     refinement = refine(mesh, scan.points, scale=unit is None)
-    return ImageError(refinement.distances, alignment, refinement, mesh.dropped)
+    return PredictionError(refinement.distances, alignment, refinement, mesh.dropped)

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.realy.dataset import (
-    IMAGES_FOLDER,
-    KEYPOINTS_FOLDER,
-    LANDMARKS_FOLDER,
-    REGIONS_FOLDER,
-    SCALE_FILE,
-)
+from mgc_lightning.evaluation.benchmark import progress
+from mgc_lightning.evaluation.realy.dataset import KEYPOINTS, LANDMARKS, PHOTOS, REGION_SCANS, SCALES, REALYImage
+from mgc_lightning.evaluation.realy.predictions import write_prediction
 from mgc_lightning.evaluation.realy.topology import topology_of
-from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.metrics.realy.topology import Topology
 from mgc_lightning.structures import FaceTriplet
@@ -29,8 +20,9 @@ from mgc_lightning.synthetic.complexion import make_complexion
 from mgc_lightning.synthetic.generator import TripletGenerator
 from mgc_lightning.synthetic.latents import LatentSampler
 from mgc_lightning.synthetic.realy_regions import cut_regions
-from mgc_lightning.synthetic.scanner import scan_head
-from mgc_lightning.synthetic.set_settings import RealySetSettings
+from mgc_lightning.synthetic.scanner import outer_faces, scan_head
+from mgc_lightning.synthetic.set_files import GROUND_TRUTH, MEAN_FACE, require_new, write_photo, write_text
+from mgc_lightning.synthetic.set_settings import REALYSetSettings
 from mgc_lightning.synthetic.settings import SyntheticSettings
 
 FIRST_INDEX = 1_000_000
@@ -40,7 +32,7 @@ SCALE_RANGE = (8.0, 10.0)
 _PEOPLE = SyntheticSettings(linked=0.0, unlinked=1.0, expression=0.0, occluders=0.0, landmark_noise=1.0)
 _README = """A synthetic data set in the layout of REALY, written by `mgc synthesize realy`.
 
-seed {seed}, {subjects} subjects, {views} side views each, head mesh of level {level}
+seed {seed}, {subjects} subjects, {views} side views each
 scanner: {spacing} mm between points, {noise} mm noise, {waves} mm waves, {holes} holes a scan
 
 {keypoints}/<subject>.obj         85 keypoints, model units
@@ -50,42 +42,45 @@ scanner: {spacing} mm between points, {noise} mm noise, {waves} mm waves, {holes
 {landmarks}/<subject>[_<view>].txt              68 landmarks in px of each image, with a detector's noise
 predictions/ground_truth, predictions/mean_face   meshes to score with --topology {topology}
 
-The people do not exist: they are random faces of the head mesh of MakeHuman / MPFB2 (CC0 1.0). This data set is
-dedicated to the public domain under CC0 1.0 as well. It is for tests and for trying the tools; its scores say nothing
-about real faces.
+The people do not exist: they are random faces of a face model. The data set is for tests and for trying the tools; its
+scores say nothing about real faces.
+Face model: {model}, level {level}, fingerprint {fingerprint}
+Licence of the face model and of this data: {licence}
 """
 
 
-def synthesize_realy(output: Path, settings: RealySetSettings) -> Iterator[int]:
-    """Write the data set, and yield each subject as it is done.
+def write_realy_set(folder: Path, face_model: FaceModel, settings: REALYSetSettings) -> None:
+    """Write keypoints, scan regions, scales, photographs with landmarks, and two folders of predictions.
+
+    The layout is the official one: `REALY_HIFI3D_keypoints/`, `REALY_scan_region/`, `metrical_scale.txt` and
+    `REALY_image/`. Beside it lie `REALY_landmarks/`, `predictions/ground_truth/` and `predictions/mean_face/`, and a
+    README.txt with seed and licence.
 
     Args:
-        output: a new or empty folder.
-        settings: of the data set.
+        folder: new or empty.
+        face_model: what the people are made of; one whose keypoints are shipped, preferably its finest level.
+        settings: of the set.
 
     Raises:
-        MGCError: if the folder holds anything.
+        MGCError: if the folder has files already, or the face model has no keypoints.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise MGCError(f"{output}: expected a new or an empty folder")
-    model = load_face_model(EMBEDDED, settings.level)
-    topology = topology_of(model)
-    people = _People(model, settings)
+    require_new(folder)
+    topology = topology_of(face_model)
+    people = _People(face_model, settings)
     scales = np.random.default_rng([settings.seed, 0]).uniform(*SCALE_RANGE, settings.subjects)
-    for subject in range(1, settings.subjects + 1):
-        verts = people.render(output, subject)
-        _write_scan(output, subject, verts, model, topology, float(scales[subject - 1]), settings)
-        for name, mesh in (("ground_truth", verts), ("mean_face", model.mean)):
-            write_mesh(output / "predictions" / name / f"{subject}.obj", mesh, model.faces)
-        yield subject
-    _write_text(output / SCALE_FILE, "".join(f"{scale:.6f}\n" for scale in scales))
-    _write_text(output / "README.txt", _readme(settings, topology))
+    for subject in progress(range(1, settings.subjects + 1), "People"):
+        verts = people.render(folder, subject)
+        _write_scan(folder, subject, verts, face_model, topology, float(scales[subject - 1]), settings)
+        for name, mesh in ((GROUND_TRUTH, verts), (MEAN_FACE, face_model.mean)):
+            write_prediction(folder / "predictions" / name, REALYImage(str(subject)), mesh, face_model.faces)
+    write_text(folder / SCALES, "".join(f"{scale:.6f}\n" for scale in scales))
+    write_text(folder / "README.txt", _readme(face_model, settings, topology))
 
 
 class _People:
     """Render the images of subjects and give their shapes."""
 
-    def __init__(self, model: FaceModel, settings: RealySetSettings) -> None:
+    def __init__(self, model: FaceModel, settings: REALYSetSettings) -> None:
         complexion = make_complexion(model)
         self.views = settings.views
         self.seed = settings.seed
@@ -106,11 +101,9 @@ class _People:
 
 
 def _write_image(output: Path, name: str, faces: FaceTriplet, view: int) -> None:
-    pixels = (faces.images[0, view].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-    with atomic_path(output / IMAGES_FOLDER / f"{name}.jpg") as temporary:
-        Image.fromarray(pixels).save(temporary, quality=95)
+    write_photo(output / PHOTOS / f"{name}.jpg", faces.images[0, view])
     rows = "".join(f"{u:.2f} {v:.2f}\n" for u, v in faces.landmarks[0, view].tolist())
-    _write_text(output / LANDMARKS_FOLDER / f"{name}.txt", rows)
+    write_text(output / LANDMARKS / f"{name}.txt", rows)
 
 
 def _write_scan(
@@ -120,41 +113,38 @@ def _write_scan(
     model: FaceModel,
     topology: Topology,
     scale: float,
-    settings: RealySetSettings,
+    settings: REALYSetSettings,
 ) -> None:
     rng = np.random.default_rng([settings.seed, subject, 2])
     array, landmarks = verts.double().numpy(), model.landmarks68(verts).double().numpy()
-    outer = model.faces_without("teeth", "mouth_interior").numpy()
-    scan = scan_head(array, outer, rng, settings.scanner)
+    scan = scan_head(array, outer_faces(model), rng, settings.scanner)
     keypoints = topology.keypoints(array) / scale
-    _write_points(output / KEYPOINTS_FOLDER / f"{subject}.obj", keypoints)
+    _write_points(output / KEYPOINTS / f"{subject}.obj", keypoints)
     for name, (points, faces) in cut_regions(scan.verts, scan.faces, landmarks).items():
-        write_mesh(output / REGIONS_FOLDER / str(subject) / f"{name}.obj", points / scale, faces)
+        write_mesh(output / REGION_SCANS / str(subject) / f"{name}.obj", points / scale, faces)
 
 
 def _write_points(path: Path, points: np.ndarray) -> None:
-    _write_text(path, "".join("v {:.9g} {:.9g} {:.9g}\n".format(*point) for point in points.tolist()))
+    write_text(path, "".join("v {:.9g} {:.9g} {:.9g}\n".format(*point) for point in points.tolist()))
 
 
-def _write_text(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="ascii")
-
-
-def _readme(settings: RealySetSettings, topology: Topology) -> str:
+def _readme(face_model: FaceModel, settings: REALYSetSettings, topology: Topology) -> str:
     return _README.format(
         seed=settings.seed,
         subjects=settings.subjects,
         views=settings.views,
-        level=settings.level,
+        model=face_model.name,
+        level=face_model.level,
+        fingerprint=face_model.fingerprint,
+        licence=face_model.licence,
         spacing=settings.scanner.spacing,
         noise=settings.scanner.noise,
         waves=settings.scanner.waves,
         holes=settings.scanner.holes,
-        keypoints=KEYPOINTS_FOLDER,
-        regions=REGIONS_FOLDER,
-        scale=SCALE_FILE,
-        images=IMAGES_FOLDER,
-        landmarks=LANDMARKS_FOLDER,
+        keypoints=KEYPOINTS,
+        regions=REGION_SCANS,
+        scale=SCALES,
+        images=PHOTOS,
+        landmarks=LANDMARKS,
         topology=topology.name,
     )

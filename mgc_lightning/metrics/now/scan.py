@@ -19,7 +19,7 @@ CENTRE_FACTOR = 0.3
 
 
 @dataclass(frozen=True)
-class CroppedScan:
+class NoWScan:
     """Hold what a scan contributes to every image of its subject.
 
     Attributes:
@@ -57,7 +57,7 @@ def crop_region(landmarks: ArrayLike) -> tuple[Float[NDArray, 3], float]:
     return centre, RADIUS_FACTOR * float(size) / 2
 
 
-def crop_scan(verts: ArrayLike, landmarks: ArrayLike, source: str = "scan") -> CroppedScan:
+def crop_scan(verts: ArrayLike, landmarks: ArrayLike, source: str = "scan") -> NoWScan:
     """Keep the vertices of a scan whose distance to the centre is at most the radius.
 
     Args:
@@ -79,4 +79,4 @@ def crop_scan(verts: ArrayLike, landmarks: ArrayLike, source: str = "scan") -> C
             f"{source}: no vertex within {radius:.3g} of the nose at {centre.tolist()}; "
             "do scan and landmarks share their unit and frame?"
         )
-    return CroppedScan(np.ascontiguousarray(points[index]), landmarks, index, centre, radius)
+    return NoWScan(np.ascontiguousarray(points[index]), landmarks, index, centre, radius)

@@ -14,7 +14,8 @@ from mgc_lightning.encoders import Encoder, ResNet
 from mgc_lightning.evaluation.now.benchmark import Protocol, score_folder
 from mgc_lightning.evaluation.now.dataset import NoWDataset
 from mgc_lightning.evaluation.now.predictions import find_predictions
-from mgc_lightning.evaluation.now.submission import neutral_faces
+from mgc_lightning.evaluation.now.results import NoWFolder
+from mgc_lightning.evaluation.submission import scored_verts
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.metrics.now import NoWError
 from mgc_lightning.networks.face_network import FaceNetwork
@@ -54,7 +55,7 @@ def test_writes_everything(now_set, predictions, tmp_path, capsys):
     rows = list(csv.DictReader((tmp_path / "out/truth/cumulative_error.csv").open()))
     assert float(rows[-1]["percent"]) == 100
     assert (tmp_path / "out/truth/cumulative_error.png").stat().st_size > 10_000
-    assert not (tmp_path / "out/truth/unfinished").exists()
+    assert not (tmp_path / "out/truth/finished.jsonl").exists()
     shown = capsys.readouterr().out
     assert "MGCNet (published)" in shown
     assert shown.index("all") < shown.index("published")
@@ -118,25 +119,35 @@ def test_coloured_obj_scores_as_without_colours(now_set, predictions, tmp_path):
 
 def test_a_stopped_run_goes_on(now_set, predictions, tmp_path):
     dataset = NoWDataset(now_set)
-    files, _ = find_predictions(predictions, dataset.images())
-    store = tmp_path / "store"
-    running = score_folder(dataset, files, Protocol(), store)
+    found, _ = find_predictions(predictions, dataset.images())
+    folder = NoWFolder(tmp_path / "run.json")
+    running = score_folder(dataset, found, Protocol(), folder)
     first = [next(running), next(running)]
     running.close()
-    assert len(list(store.iterdir())) == 2
-    # What is stored is not computed again: a file that has vanished is not missed.
-    stored = {image.name: image for image in first}
-    again = score_folder(dataset, files[:2], Protocol(), store)
-    for image in again:
-        np.testing.assert_array_equal(image.distances, stored[image.name].distances)
-    # A changed prediction is.
-    files[0].landmarks.write_bytes(files[0].landmarks.read_bytes())
-    assert len(list(score_folder(dataset, files[:1], Protocol(), store))) == 1
-    assert len(list(store.iterdir())) == 3
-    # A damaged store is not believed.
-    for path in store.iterdir():
-        path.write_bytes(b"damaged")
-    assert len(list(score_folder(dataset, files[:2], Protocol(), store))) == 2
+    assert len(folder.finished.read_text().splitlines()) == 2
+    # What is finished is not computed again, and comes back to the last bit.
+    stored = {prediction.name: prediction for prediction in first}
+    for prediction in score_folder(dataset, found[:2], Protocol(), folder):
+        np.testing.assert_array_equal(prediction.distances, stored[prediction.name].distances)
+    assert len(folder.finished.read_text().splitlines()) == 2
+    # A changed prediction is, and so is another protocol's.
+    np.save(found[0].landmarks, np.load(found[0].landmarks) + 0.25)
+    again = list(score_folder(dataset, found[:1], Protocol(), folder))
+    assert not np.array_equal(again[0].distances, first[0].distances)
+    assert len(list(score_folder(dataset, found[1:2], Protocol("mm"), folder))) == 1
+    assert len(folder.finished.read_text().splitlines()) == 4
+
+
+def test_what_is_finished_is_kept_for_predictions_that_are_missing(now_set, predictions, tmp_path):
+    gone = next(predictions.glob("*/selfie/*.ply"))
+    content = gone.read_bytes()
+    gone.unlink()
+    assert benchmark(now_set, predictions, tmp_path / "a.json", "--allow-missing") == 0
+    finished = tmp_path / "a" / "finished.jsonl"
+    assert len(finished.read_text().splitlines()) == 7
+    gone.write_bytes(content)
+    assert benchmark(now_set, predictions, tmp_path / "a.json") == 0
+    assert not finished.exists()
 
 
 def test_submission_scores_as_the_network_does(now_set, tmp_path, capsys):
@@ -154,12 +165,27 @@ def test_submission_scores_as_the_network_does(now_set, tmp_path, capsys):
     by_command = json.loads((tmp_path / "g.json").read_text())
 
     data = NoWDataModule(now_set, image_size=64, batch_size=5)
-    metric = NoWError([image.name for image in data.images])
+    metric = NoWError(data.names)
     for batch in data.test_dataloader():
-        verts, landmarks = neutral_faces(network, batch.images)
-        scans = [data.dataset.scan(data.images[int(i)].subject) for i in batch.index]
-        metric.update(verts, model.faces, landmarks, scans, batch.index)
+        verts = scored_verts(model, network.coefficients(batch.images), neutral=True)
+        scans = [data.scan(int(i)) for i in batch.index]
+        metric.update(verts, model.faces, model.landmarks7(verts), scans, batch.index)
     assert abs(by_command["median"] - float(metric.compute()["median"])) < 1e-3
-    for one, other in zip(by_command["images"], metric.scores().images, strict=True):
+    for one, other in zip(by_command["images"], metric.scores().predictions, strict=True):
         assert abs(one["median"] - other.error.median) < 1e-3
         assert one["image"] == other.name
+
+
+def test_submissions_with_expression(now_set, tmp_path, capsys):
+    model = load_face_model()
+    network = FaceNetwork(Encoder(ResNet(18, width=8), model.layout.total), model, image_size=64).eval()
+    checkpoint = save_network(network, tmp_path / "network.safetensors")
+    options = ("--checkpoint", checkpoint, "--dataset", now_set, "--split", "validation")
+    written = {}
+    for flag in ("--neutral", "--no-neutral", "--expression"):
+        out = tmp_path / flag
+        assert mgc("benchmark", "submit", "now", *options, "--output", out, flag) == 0
+        kind = "neutral" if flag == "--neutral" else "with expression"
+        assert f"8 predictions ({kind}, mm)" in capsys.readouterr().out
+        written[flag] = next(out.rglob("*.obj")).read_bytes()
+    assert written["--expression"] == written["--no-neutral"] != written["--neutral"]

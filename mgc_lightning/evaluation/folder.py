@@ -1,0 +1,49 @@
+"""The folder of a benchmark's results."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import atomic_path
+
+
+@dataclass(frozen=True)
+class BenchmarkFolder:
+    """Name the files of a run: a JSON file of results, and everything else in a folder of its name beside it.
+
+    Attributes:
+        output: the JSON file.
+
+    Raises:
+        MGCError: if it is none.
+    """
+
+    output: Path
+
+    def __post_init__(self) -> None:
+        if self.output.suffix != ".json":
+            raise MGCError(f"`output` must end in .json; got {self.output}")
+
+    @property
+    def folder(self) -> Path:
+        """Folder of everything but the JSON file."""
+        return self.output.with_suffix("")
+
+    @property
+    def finished(self) -> Path:
+        """Predictions that a run which has not ended has finished; see `Journal`."""
+        return self.folder / "finished.jsonl"
+
+    def write(self, results: dict[str, Any]) -> None:
+        """Write the JSON file."""
+        write_results_json(self.output, results)
+
+
+def write_results_json(path: Path, results: dict[str, Any]) -> None:
+    """Write results, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="ascii")

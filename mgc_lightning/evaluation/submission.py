@@ -1,0 +1,69 @@
+"""Predictions of a network as benchmarks take them: what they have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.evaluation.benchmark import progress
+from mgc_lightning.evaluation.photo_sets import BenchmarkPhotos, collate
+from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.networks.predictor import Predictor, load_predictor
+from mgc_lightning.structures import AlignedPhotos
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Tell what was written and read back.
+
+    Attributes:
+        folder: of the predictions.
+        names: of their images.
+        neutral: whether the predicted expression was left away.
+        topology: name of the meshes' topology, where the benchmark asks for it.
+    """
+
+    folder: Path
+    names: list[str]
+    neutral: bool
+    topology: str | None = None
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        kind = "neutral" if self.neutral else "with expression"
+        return f"{self.folder}: {len(self.names)} predictions ({kind}, mm), read back and found complete."
+
+
+def as_predictor(checkpoint: Predictor | str | os.PathLike[str], device: torch.device | str) -> Predictor:
+    """Take a predictor as it is; load any other checkpoint or export."""
+    return checkpoint if isinstance(checkpoint, Predictor) else load_predictor(checkpoint, device=device)
+
+
+def scored_verts(face_model: FaceModel, coefficients: FaceCoefficients, neutral: bool) -> Float[Tensor, "B N 3"]:
+    """Decode the meshes that are scored, mm.
+
+    NoW asks for neutral faces. REALY's subjects are neutral too, but its published scores are of meshes as they were
+    predicted.
+
+    Args:
+        face_model: of the network.
+        coefficients: absolute.
+        neutral: leave the predicted expression away.
+    """
+    return face_model.shape(coefficients.identity, None if neutral else coefficients.expression)
+
+
+def predict(
+    predictor: Predictor, photos: BenchmarkPhotos, batch_size: int, device: torch.device | str, title: str
+) -> Iterator[tuple[AlignedPhotos, FaceCoefficients]]:
+    """Predict the coefficients of photographs, batch by batch, under a progress bar."""
+    for batch in progress(DataLoader(photos, batch_size, collate_fn=collate), title):
+        yield batch, predictor.coefficients(batch.images.to(device))
