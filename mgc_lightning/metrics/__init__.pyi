@@ -4,7 +4,7 @@ from .gathered import GatheredMetric as GatheredMetric
 from .nme import NormalizedMeanError as NormalizedMeanError
 from .nme import normalized_mean_error as normalized_mean_error
 from .nme_by_yaw import NormalizedMeanErrorByYaw as NormalizedMeanErrorByYaw
-from .now.image import now_error as now_error
+from .now.evaluate import now_error as now_error
 from .now.metric import NoWError as NoWError
 from .pose import RotationError as RotationError
 from .realy.evaluate import realy_errors as realy_errors

@@ -119,7 +119,7 @@ def test_foreign_subject_and_wrong_topology(realy_set: Path, tmp_path: Path) -> 
     shutil.copytree(realy_set / "predictions" / "mean_face", folder)
     with pytest.raises(MGCError, match="expected 16001 vertices"):
         run(
-            *["benchmark", "realy", "--dataset", realy_set, "--predictions", folder, "--topology", "makehuman-1"],
+            *["--dataset", realy_set, "--predictions", folder, "--topology", "makehuman-1"],
             "--output",
             tmp_path / "a.json",
         )
