@@ -30,6 +30,11 @@ class GlobalBatchSampler(DistributedSampler[int]):
 
     Raises:
         MGCError: if an epoch has no whole global batch, or a number makes no sense.
+
+    Example:
+        >>> ranks = [list(GlobalBatchSampler(8, batch_size=2, rank=rank, world_size=2)) for rank in (0, 1)]
+        >>> ranks  # global batches are 0 1 2 3 and 4 5 6 7
+        [[0, 1, 4, 5], [2, 3, 6, 7]]
     """
 
     def __init__(
@@ -97,6 +102,12 @@ class ResumableLoader(DataLoader[Any]):
         unfinished: gives the number of batches that were handed out but not used when a checkpoint is written (an
             exception inside a step).
         **kwargs: of `DataLoader`; `sampler` should be a `GlobalBatchSampler`.
+
+    Example:
+        >>> loader = ResumableLoader(range(6), batch_size=2, sampler=GlobalBatchSampler(6, 2))
+        >>> batches = iter(loader)
+        >>> next(batches).tolist(), loader.state_dict()
+        ([0, 1], {'epoch': 0, 'samples': 2})
     """
 
     def __init__(self, *args: Any, unfinished: Callable[[], int] | None = None, **kwargs: Any) -> None:

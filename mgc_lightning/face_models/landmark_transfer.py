@@ -112,7 +112,14 @@ def transfer_landmarks(
 
 
 def on_surface(points: np.ndarray, verts: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give three vertices (P, 3) and their weights (P, 3) of the surface's points nearest to `points` (P, 3)."""
+    """Give three vertices (P, 3) and their weights (P, 3) of the surface's points nearest to `points` (P, 3).
+
+    Example:
+        >>> verts, faces = np.array([[0.0, 0, 0], [4, 0, 0], [0, 4, 0]]), np.array([[0, 1, 2]])
+        >>> index, weights = on_surface(np.array([[1.0, 2.0, 9.0]]), verts, faces)
+        >>> index.tolist(), weights.tolist()
+        ([[0, 1, 2]], [[0.25, 0.25, 0.5]])
+    """
     _, face_index, closest = ClosestPoints(verts, faces).query(points)
     triangles = faces[face_index]
     return triangles, barycentric_weights(closest, verts[triangles])
@@ -127,7 +134,14 @@ def _landmark_rows(template: FaceModelData) -> np.ndarray:
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Fit target = s R source + t by least squares, without reflection (Umeyama 1991)."""
+    """Fit target = s R source + t by least squares, without reflection (Umeyama 1991).
+
+    Example:
+        >>> corner = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+        >>> s, R, t = similarity(corner, 10 * corner + 5)
+        >>> round(s, 6), t.round(6).tolist()
+        (10.0, [5.0, 5.0, 5.0])
+    """
     a, b = source - source.mean(axis=0), target - target.mean(axis=0)
     U, D, Vt = np.linalg.svd(b.T @ a)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])

@@ -19,7 +19,12 @@ def converted_folder() -> Path:
 
 
 def available_face_models() -> dict[str, Path]:
-    """Give the names that `load_face_model` knows here, and their files."""
+    """Give the names that `load_face_model` knows here, and their files.
+
+    Example:
+        >>> "makehuman" in available_face_models()
+        True
+    """
     models = {EMBEDDED: PACKAGE / "face_models" / "data" / f"{EMBEDDED}.npz"}
     if converted_folder().is_dir():
         models |= {path.stem: path for path in sorted(converted_folder().glob("*.safetensors"))}
@@ -46,7 +51,13 @@ def face_model_path(name_or_path: str | Path) -> Path:
 
 
 def load_face_model_data(name_or_path: str | Path = EMBEDDED) -> FaceModelData:
-    """Read the arrays of a face model by name or path; `name@set` chooses one of its sets of landmarks."""
+    """Read the arrays of a face model by name or path; `name@set` chooses one of its sets of landmarks.
+
+    Example:
+        >>> data = load_face_model_data("makehuman")
+        >>> data.levels, data.mean.shape, data.info.expression_names[:2]
+        (2, (4032, 3), ['browDownLeft', 'browDownRight'])
+    """
     name, landmarks = split_name(str(name_or_path))
     data = read_face_model(face_model_path(name))
     return choose_landmarks(data, landmarks) if landmarks else data
@@ -62,5 +73,15 @@ def load_face_model(name_or_path: str | Path = EMBEDDED, level: int = 0) -> Face
 
     Raises:
         MGCError: if it is not found, not a face model, or lacks the level.
+
+    Example:
+        >>> import torch
+        >>> model = load_face_model()
+        >>> model.layout.sizes
+        {'identity': 80, 'albedo': 40, 'expression': 52, 'pose': 6, 'light': 27}
+        >>> identity = torch.zeros(80)
+        >>> identity[0] = 2.0  # two standard deviations along the first direction
+        >>> model.shape(identity).shape, model.landmarks68(model.mean).shape
+        (torch.Size([4032, 3]), torch.Size([68, 3]))
     """
     return FaceModel(load_face_model_data(name_or_path), level)

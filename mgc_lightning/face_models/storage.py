@@ -52,6 +52,14 @@ def save_face_model(data: FaceModelData, path: str | Path, half: bool = True) ->
 
     Raises:
         MGCError: on invalid data or another suffix.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning.face_models import load_face_model_data
+        >>> data = load_face_model_data()
+        >>> path = save_face_model(data, Path(tempfile.mkdtemp()) / "mine.safetensors", half=False)
+        >>> read_face_model(path).fingerprint() == data.fingerprint()
+        True
     """
     path = Path(path)
     data.validate(f"face model `{data.info.name}`")

@@ -59,6 +59,12 @@ def reconcile(
 
     Returns:
         The hyperparameters to use, and one line for every difference.
+
+    Example:
+        >>> stored, config = {"image_size": 96, "focal": 4700.0}, {"image_size": 224, "focal": 4700.0}
+        >>> used, lines = reconcile(stored, config, defaults={"image_size": 224, "focal": 4700.0}, adopt=True)
+        >>> used["image_size"], len(lines)
+        (96, 1)
     """
     used, report = dict(current), []
     for key in sorted(stored.keys() & current.keys()):

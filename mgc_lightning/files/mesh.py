@@ -54,6 +54,14 @@ def write_mesh(
 
     Raises:
         MGCError: if the suffix is unknown, the mesh is empty or not finite, or shapes or indices do not fit.
+
+    Example:
+        >>> import tempfile
+        >>> verts, red = [[0, 0, 0], [10, 0, 0], [0, 10, 0]], [[1, 0, 0]] * 3
+        >>> path = write_mesh(Path(tempfile.mkdtemp()) / "triangle.ply", verts, [[0, 1, 2]], red)
+        >>> mesh = read_mesh(path)
+        >>> mesh.verts[1].tolist(), mesh.faces.tolist(), mesh.colors[0].tolist()
+        ([10.0, 0.0, 0.0], [[0, 1, 2]], [1.0, 0.0, 0.0])
     """
     target = Path(path)
     writer = _WRITERS.get(target.suffix.lower())
@@ -75,6 +83,13 @@ def read_mesh(path: str | os.PathLike[str], require_faces: bool = True) -> MeshF
 
     Raises:
         MGCError: if the file is missing, empty, not a mesh, or holds values that are not finite.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "quad.obj"
+        >>> _ = path.write_text(os.linesep.join(["v 0 0 0", "v 9 0 0", "v 9 9 0", "v 0 9 0", "f 1 2 3 4"]))
+        >>> read_mesh(path).faces.tolist()  # polygons become fans
+        [[0, 1, 2], [0, 2, 3]]
     """
     source = Path(path)
     reader = _READERS.get(source.suffix.lower())

@@ -108,6 +108,13 @@ def load_arrays(path: str | Path) -> Any:
 
     Raises:
         MGCError: if the file is absent or cut off, or asks for anything but arrays; nothing of it is run.
+
+    Example:
+        >>> import pickle, tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "model.pkl"
+        >>> _ = path.write_bytes(pickle.dumps({"v_template": np.zeros((5, 3))}, protocol=2))
+        >>> load_arrays(path)["v_template"].shape
+        (5, 3)
     """
     path = Path(path)
     try:

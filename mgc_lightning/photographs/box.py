@@ -17,6 +17,11 @@ def mean_face_box(face_model: FaceModel, image_size: int) -> Float[Tensor, " 4"]
 
     It bounds the face from the hairline to the chin, without ears, as face detectors draw it, in the main
     pose.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> [round(value) for value in mean_face_box(load_face_model(), image_size=224).tolist()]
+        [48, 29, 175, 200]
     """
     verts = face_model.mean[face_model.face_mask]
     points_cam = transform_points(pose_to_transform(face_model.main_pose), verts)
@@ -36,6 +41,11 @@ def similarity_from_box(box: Float[Tensor, " 4"], target: Float[Tensor, " 4"]) -
 
     Raises:
         MGCError: if the box is empty or not finite.
+
+    Example:
+        >>> M = similarity_from_box(torch.tensor([100.0, 50.0, 200.0, 150.0]), torch.tensor([10.0, 10.0, 60.0, 60.0]))
+        >>> M.tolist()  # half the scale; (150, 100) goes to (35, 35)
+        [[0.5, 0.0, -40.0], [0.0, 0.5, -15.0]]
     """
     box, target = torch.as_tensor(box, dtype=torch.float32), torch.as_tensor(target, dtype=torch.float32)
     size, wanted = box[2:] - box[:2], target[2:] - target[:2]

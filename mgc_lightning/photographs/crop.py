@@ -22,7 +22,12 @@ TEMPLATE_5: tuple[tuple[float, float], ...] = (
 
 
 def template(size: int = CROP_SIZE, device: torch.device | None = None) -> Float[Tensor, "5 2"]:
-    """Give the five template points in pixels of a `size` px crop."""
+    """Give the five template points in pixels of a `size` px crop.
+
+    Example:
+        >>> template(224).round().tolist()
+        [[82.0, 88.0], [142.0, 88.0], [112.0, 133.0], [87.0, 154.0], [136.0, 154.0]]
+    """
     return torch.tensor(TEMPLATE_5, dtype=torch.float32, device=device) * (size / CROP_SIZE)
 
 
@@ -36,6 +41,11 @@ def five_points(landmarks68: Float[Tensor, "*batch 68 D"]) -> Float[Tensor, "*ba
 
     Raises:
         MGCError: if there are not 68 points.
+
+    Example:
+        >>> points = torch.arange(68.0)[:, None].expand(-1, 2)
+        >>> five_points(points)[:, 0].tolist()
+        [38.5, 44.5, 33.0, 48.0, 54.0]
     """
     if landmarks68.ndim < 2 or landmarks68.shape[-2] != 68:
         raise MGCError(f"Expected 68 landmarks (..., 68, D), got a tensor of shape {tuple(landmarks68.shape)}")
@@ -50,6 +60,11 @@ def fit_similarity_2d(
 
     In the plane Umeyama's solution is one complex division: with centred points as complex numbers p and q,
     `s exp(i angle) = sum(conj(p) q) / sum(|p|^2)`. Differentiable; NaN where the source points coincide.
+
+    Example:
+        >>> points = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
+        >>> fit_similarity_2d(points, 3 * points + 1).round(decimals=4).abs().tolist()
+        [[3.0, 0.0, 1.0], [0.0, 3.0, 1.0]]
     """
     source_mean, target_mean = source.mean(-2, keepdim=True), target.mean(-2, keepdim=True)
     p, q = source - source_mean, target - target_mean
@@ -73,6 +88,11 @@ def similarity_to_template(points5: Float[Tensor, "*batch 5 2"], size: int = CRO
 
     Raises:
         MGCError: if there are not five points, or they coincide or are not finite.
+
+    Example:
+        >>> M = similarity_to_template(2 * template(224) + 30)  # a face twice as large, moved by 30 px
+        >>> round(similarity_scale(M).item(), 4), M[:, 2].round(decimals=3).tolist()
+        (0.5, [-15.0, -15.0])
     """
     if points5.shape[-2:] != (5, 2):
         raise MGCError(f"Expected five points (..., 5, 2): eyes, nose base, mouth corners; got {tuple(points5.shape)}")
@@ -86,12 +106,24 @@ def similarity_to_template(points5: Float[Tensor, "*batch 5 2"], size: int = CRO
 def transform_points2d(
     matrix: Float[Tensor, "*batch 2 3"], points: Float[Tensor, "*batch N 2"]
 ) -> Float[Tensor, "*batch N 2"]:
-    """Map points (..., N, 2) px by a 2x3 matrix."""
+    """Map points (..., N, 2) px by a 2x3 matrix.
+
+    Example:
+        >>> M = torch.tensor([[0.5, 0.0, 10.0], [0.0, 0.5, 20.0]])
+        >>> transform_points2d(M, torch.tensor([[100.0, 60.0]])).tolist()
+        [[60.0, 50.0]]
+    """
     return points @ matrix[..., :2].mT + matrix[..., None, :, 2]
 
 
 def invert_similarity(matrix: Float[Tensor, "*batch 2 3"]) -> Float[Tensor, "*batch 2 3"]:
-    """Invert a plane similarity: crop pixels back to image pixels."""
+    """Invert a plane similarity: crop pixels back to image pixels.
+
+    Example:
+        >>> M = torch.tensor([[0.5, 0.0, 10.0], [0.0, 0.5, 20.0]])
+        >>> transform_points2d(invert_similarity(M), torch.tensor([[60.0, 50.0]])).tolist()
+        [[100.0, 60.0]]
+    """
     linear, shift = matrix[..., :2], matrix[..., 2:]
     scale_squared = linear[..., :, :1].square().sum((-1, -2), keepdim=True)
     inverse = linear.mT / scale_squared
@@ -99,7 +131,12 @@ def invert_similarity(matrix: Float[Tensor, "*batch 2 3"]) -> Float[Tensor, "*ba
 
 
 def similarity_scale(matrix: Float[Tensor, "*batch 2 3"]) -> Float[Tensor, "*batch"]:
-    """Give the scale of a plane similarity: crop pixels per image pixel."""
+    """Give the scale of a plane similarity: crop pixels per image pixel.
+
+    Example:
+        >>> similarity_scale(torch.tensor([[0.0, -0.5, 10.0], [0.5, 0.0, 20.0]])).item()
+        0.5
+    """
     return matrix[..., 0].square().sum(-1).sqrt()
 
 
@@ -120,6 +157,12 @@ def warp_to_crop(
         padding: what lies outside the image.
         antialias: shrink the image first where the crop is less than half its scale, which bilinear sampling
             would alias. Off, this is MGCNet's plain bilinear warp.
+
+    Example:
+        >>> image = torch.arange(16.0).reshape(1, 1, 4, 4)
+        >>> shifted = torch.tensor([[[1.0, 0.0, -1.0], [0.0, 1.0, -1.0]]])
+        >>> warp_to_crop(image, shifted, size=2)[0, 0].tolist()
+        [[5.0, 6.0], [9.0, 10.0]]
     """
     height, width = image.shape[-2:]
     axis = torch.arange(size, device=image.device, dtype=image.dtype) + 0.5

@@ -106,7 +106,14 @@ def read_68(file: Path) -> Float[Tensor, "68 2"]:
 
 
 def largest_first(faces: list[DetectedFace]) -> list[DetectedFace]:
-    """Sort faces by size, the largest first."""
+    """Sort faces by size, the largest first.
+
+    Example:
+        >>> small = DetectedFace(torch.tensor([[0.0, 0.0], [10.0, 10.0]]).repeat(34, 1))
+        >>> large = DetectedFace(10 * small.landmarks)
+        >>> [face.size for face in largest_first([small, large])]
+        [200.0, 20.0]
+    """
     return sorted(faces, key=lambda face: -face.size)
 
 

@@ -32,6 +32,15 @@ def head_pose(
         image_size: side of the crop in px.
         focal: px at 224 px.
         weights: of the landmarks; all 1 if None.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.geometry import intrinsics, pose_to_transform, project, transform_points
+        >>> model = load_face_model()
+        >>> truth = pose_to_transform(model.main_pose + torch.tensor([0.0, 0.3, 0.0, 0.0, 0.0, 0.0]))
+        >>> seen = project(transform_points(truth, model.landmarks68(model.mean)), intrinsics(224))
+        >>> round(yaw_degrees(head_pose(model, seen, image_size=224)).item(), 1)  # .3 radians
+        17.2
     """
     points = landmarks.reshape(-1, 68, 2)
     K = intrinsics(image_size, focal).expand(len(points), 3, 3)

@@ -31,6 +31,13 @@ def read_landmarks(path: str | os.PathLike[str]) -> Float[Tensor, "N 2"]:
 
     Raises:
         MGCError: if the file is missing or holds anything else.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "face.txt"
+        >>> _ = path.write_text(os.linesep.join(["# eyes, nose, mouth", "10 20", "30 20", "20 30", "14 40", "26 40"]))
+        >>> read_landmarks(path).tolist()
+        [[10.0, 20.0], [30.0, 20.0], [20.0, 30.0], [14.0, 40.0], [26.0, 40.0]]
     """
     file = Path(path)
     if not file.is_file():

@@ -74,6 +74,10 @@ def from_array(array: NDArray) -> Float[Tensor, "3 H W"]:
 
     Raises:
         MGCError: for other shapes or types, and for floats outside [0, 1].
+
+    Example:
+        >>> from_array(np.full((2, 3), 255, np.uint8)).shape, from_array(np.full((2, 3, 3), 0.25)).max().item()
+        (torch.Size([3, 2, 3]), 0.25)
     """
     values = np.asarray(array)
     if values.ndim == 2:
@@ -96,6 +100,10 @@ def as_image(image: ImageLike) -> Float[Tensor, "3 H W"]:
 
     Raises:
         MGCError: if it cannot be read, or has another shape or type.
+
+    Example:
+        >>> as_image(np.zeros((4, 6, 3), np.uint8)).shape
+        torch.Size([3, 4, 6])
     """
     if isinstance(image, Tensor):
         if image.ndim != 3 or image.shape[0] not in (1, 3):

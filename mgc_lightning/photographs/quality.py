@@ -58,6 +58,12 @@ def sharpness(crop: Float[Tensor, "3 S S"], area: Float[Tensor, "1 S S"]) -> flo
     """Give the standard deviation of the Laplacian of the grey image inside an area, in 1/255.
 
     The variance of the Laplacian as a measure of focus: Pech-Pacheco et al., ICPR 2000.
+
+    Example:
+        >>> everywhere = torch.ones(1, 32, 32)
+        >>> board = (torch.arange(32)[:, None] + torch.arange(32)) % 2 * torch.ones(3, 1, 1)
+        >>> sharpness(torch.full((3, 32, 32), 0.5), everywhere), sharpness(board, everywhere) > 500
+        (0.0, True)
     """
     kernel = crop.new_tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])[None, None]
     response = F.conv2d(F.pad(crop.mean(0)[None, None], (1, 1, 1, 1), mode="replicate"), kernel)[0]
@@ -87,6 +93,12 @@ def check_yaw(yaw: float, limits: QualityLimits) -> None:
 
 
 def inside(landmarks: Float[Tensor, "68 2"], height: int, width: int) -> float:
-    """Give the share of the landmarks that lie in the picture."""
+    """Give the share of the landmarks that lie in the picture.
+
+    Example:
+        >>> landmarks = torch.rand(68, 2) * 50
+        >>> inside(landmarks, height=50, width=50), inside(landmarks - 100, height=50, width=50)
+        (1.0, 0.0)
+    """
     size = torch.tensor([width, height], dtype=landmarks.dtype)
     return float(((landmarks >= 0) & (landmarks <= size)).all(1).float().mean())

@@ -64,6 +64,17 @@ class SkinColours:
 
     Args:
         own: weight of the face's own colours; 0 leaves Jones and Rehg's model alone.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.synthetic import SyntheticSettings, make_triplets
+        >>> easy = SyntheticSettings(occluders=0.0, camera_noise=0.0)
+        >>> batch = make_triplets(load_face_model(), [3], image_size=96, views=1, settings=easy)
+        >>> points = batch.landmarks[0, 0]
+        >>> found = SkinColours().segment(batch.images[0, 0], points) > 0.5
+        >>> true = (batch.skin[0, 0] > 0.5) & (face_area(points, 96) > 0.5)
+        >>> found.shape, bool((found & true).sum() > 0.95 * true.sum())
+        (torch.Size([1, 96, 96]), True)
     """
 
     def __init__(self, own: float = 0.95) -> None:
@@ -123,6 +134,15 @@ def face_area(landmarks: Float[Tensor, "68 2"], size: int) -> Float[Tensor, "1 S
     """Give the area of the face (1, size, size): jaw to hairline, without eyes and the open mouth.
 
     The hairline lies above the brows by about the distance from the brows to the nose's base.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.geometry import intrinsics, pose_to_transform, project, transform_points
+        >>> model = load_face_model()
+        >>> points = transform_points(pose_to_transform(model.main_pose), model.landmarks68(model.mean))
+        >>> area = face_area(project(points, intrinsics(64)), size=64)
+        >>> area.shape, 0.2 < area.mean().item() < 0.6
+        (torch.Size([1, 64, 64]), True)
     """
     brows = landmarks[17:27]
     up = (landmarks[27] - landmarks[33]) * 0.9

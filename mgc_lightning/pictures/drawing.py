@@ -48,6 +48,11 @@ def to_picture(image: Float[Tensor, "3 H W"] | Float[NDArray, "H W 3"] | Picture
 
     Raises:
         MGCError: for other shapes.
+
+    Example:
+        >>> picture = to_picture(torch.full((1, 2, 2), 0.5))
+        >>> picture.shape, picture[0, 0].tolist()
+        ((2, 2, 3), [128, 128, 128])
     """
     array = image.detach().float().cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
     if isinstance(image, Tensor) and array.ndim == 3:
@@ -74,6 +79,11 @@ def overlay(
         render: of the same size.
         alpha: coverage in [0, 1], (1, H, W) or (H, W); a mask will do, an antialiased one looks better.
         opacity: of the render.
+
+    Example:
+        >>> white, black = np.ones((1, 2, 3)), np.zeros((1, 2, 3))
+        >>> overlay(white, black, np.array([[0.0, 1.0]]), opacity=0.5)[0].tolist()
+        [[255, 255, 255], [128, 128, 128]]
     """
     below, above = to_picture(image).astype(np.float32), to_picture(render).astype(np.float32)
     cover = alpha.detach().float().cpu().numpy() if isinstance(alpha, Tensor) else np.asarray(alpha, np.float32)
@@ -84,7 +94,12 @@ def overlay(
 
 
 def upscale(image: Tensor | NDArray, minimum: int = 256) -> Picture:
-    """Enlarge a picture by a whole factor until its shorter side has at least `minimum` px; smooth."""
+    """Enlarge a picture by a whole factor until its shorter side has at least `minimum` px; smooth.
+
+    Example:
+        >>> upscale(np.zeros((100, 150, 3))).shape
+        (300, 450, 3)
+    """
     picture = to_picture(image)
     factor = max(1, math.ceil(minimum / min(picture.shape[:2])))
     if factor == 1:
@@ -94,7 +109,12 @@ def upscale(image: Tensor | NDArray, minimum: int = 256) -> Picture:
 
 
 def fit_into(image: Tensor | NDArray, width: int, height: int) -> Picture:
-    """Scale a picture to fit into a box, on a dark ground."""
+    """Scale a picture to fit into a box, on a dark ground.
+
+    Example:
+        >>> fit_into(np.ones((100, 50, 3)), width=80, height=80).shape
+        (80, 80, 3)
+    """
     picture = Image.fromarray(to_picture(image))
     scale = min(width / picture.width, height / picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
@@ -118,6 +138,11 @@ def draw_landmarks(
         points: (N, 2) px of `image`, pixel centres at +.5; points that are not finite are left out.
         color: of all points; if not given, each group has its own.
         minimum: shorter side of the result, at least.
+
+    Example:
+        >>> picture = draw_landmarks(np.zeros((64, 64, 3)), np.array([[32.0, 32.0], [np.nan, 0.0]]), color=(255, 0, 0))
+        >>> picture.shape, picture[128, 128].tolist()
+        ((256, 256, 3), [255, 0, 0])
     """
     picture = upscale(image, minimum)
     factor = picture.shape[0] / to_picture(image).shape[0]
@@ -155,6 +180,11 @@ def error_colors(
 
     Returns:
         (..., N, 3) in [0, 1], on the device of `distances`.
+
+    Example:
+        >>> colors = error_colors(torch.tensor([0.0, 6.0, torch.nan]), maximum=6.0)
+        >>> colors.shape, bool(colors[0, 1] > colors[1, 1])  # pale where small, red where large
+        (torch.Size([3, 3]), True)
     """
     table = torch.tensor(matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3], dtype=torch.float32)
     finite = distances.isfinite()
@@ -205,6 +235,12 @@ def sheet(
 
     Raises:
         MGCError: if there is no picture.
+
+    Example:
+        >>> face = np.zeros((96, 96, 3))
+        >>> picture = sheet([[face, face], [face, None]], columns=["input", "overlay"], names=["anna", "ben"], tile=96)
+        >>> picture.shape[1] == 2 * 96 + 3 * 4, picture.shape[0] > 2 * 96
+        (True, True)
     """
     count = max((len(row) for row in rows), default=0)
     if not count:

@@ -65,6 +65,15 @@ def draw_face(
 
     Raises:
         MGCError: if the style is unknown, or lacks its light or colours.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, load_face_model
+        >>> from mgc_lightning.geometry import intrinsics, pose_to_transform
+        >>> model = load_face_model()
+        >>> face = model.mean_coefficients()
+        >>> figure = draw_face(FaceRenderer(), model(face), pose_to_transform(face.pose), intrinsics(32), image_size=32)
+        >>> figure.image.shape, 0.3 < figure.alpha.mean().item() < 0.8
+        (torch.Size([1, 3, 32, 32]), True)
     """
     check_choice("style", style, Style)
     if (style == "lit" and light is None) or (style == "painted" and colors is None):

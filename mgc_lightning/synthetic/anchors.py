@@ -17,6 +17,13 @@ def face_anchors(landmarks: Float[Tensor, "B 68 2"], image_size: int) -> Float[T
     Args:
         landmarks: (B, 68, 2) px.
         image_size: side of the image in px.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.synthetic import make_triplets
+        >>> batch = make_triplets(load_face_model(), 1, image_size=32, views=1)
+        >>> face_anchors(batch.landmarks[:, 0], 32).shape
+        torch.Size([1, 6, 4])
     """
     points = landmarks / image_size
     left, right = points[:, 36:42].mean(1), points[:, 42:48].mean(1)

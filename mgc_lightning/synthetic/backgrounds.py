@@ -105,7 +105,13 @@ def render_background(
 
 
 def value_noise(grids: Float[Tensor, "B G"], size: int) -> Float[Tensor, "B 3 H W"]:
-    """Sum octaves of interpolated random grids, each half as strong as the last."""
+    """Sum octaves of interpolated random grids, each half as strong as the last.
+
+    Example:
+        >>> noise = value_noise(torch.rand(2, GRIDS, generator=torch.Generator().manual_seed(0)), size=16)
+        >>> noise.shape
+        torch.Size([2, 3, 16, 16])
+    """
     total: Tensor | float = 0.0
     start = 0
     grids = grids.unflatten(1, (3, -1))

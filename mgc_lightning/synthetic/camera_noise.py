@@ -53,6 +53,12 @@ class CameraNoise(nn.Module):
     Every disturbance is a function of the numbers of `draw_camera` alone: functional operations and a fixed
     tile of normal noise read at given offsets, never a generator, so that pixels depend neither on the batch nor on
     the device's random state.
+
+    Example:
+        >>> settings = SyntheticSettings(camera_noise=1.0)
+        >>> numbers = torch.from_numpy(draw_camera(np.random.default_rng(0), settings, views=2, linked=True)).float()
+        >>> CameraNoise()(torch.full((2, 3, 32, 32), 0.5), numbers).shape
+        torch.Size([2, 3, 32, 32])
     """
 
     tile: Float[Tensor, "3 T T"]
@@ -85,6 +91,11 @@ def adjust_colours(images: Float[Tensor, "B 3 H W"], numbers: Float[Tensor, "B 6
     """Apply gains R, G, B, contrast about middle grey, saturation, and a tone curve.
 
     The curve x + (1 - g) x (1 - x) bends like a gamma of about g, at a fraction of its cost.
+
+    Example:
+        >>> brighter = torch.tensor([[2.0, 1.0, 1.0, 1.0, 1.0, 1.0]])  # twice the red, the rest as it is
+        >>> adjust_colours(torch.full((1, 3, 1, 1), 0.25), brighter).flatten().tolist()
+        [0.5, 0.25, 0.25]
     """
     gains, contrast, saturation = numbers[:, :3], numbers[:, 3], numbers[:, 4]
     tone = (1 - numbers[:, 5])[:, None, None, None]

@@ -38,6 +38,16 @@ class TripletGenerator(nn.Module):
         focal: focal length in px at 224 px; the distance follows, so that faces keep their size.
         rasterizer: that draws; `auto` suits the device.
         complexion: vertex colours from latents; the face model's own if None.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.synthetic import LatentSampler, SyntheticSettings
+        >>> model = load_face_model()
+        >>> generator = TripletGenerator(model, image_size=32)
+        >>> latents = LatentSampler(model, generator.complexion, SyntheticSettings()).draw("train", 0)
+        >>> batch = generator({name: value[None] for name, value in latents.items()})
+        >>> batch.images.shape, batch.truth.verts_posed.shape
+        (torch.Size([1, 3, 3, 32, 32]), torch.Size([1, 3, 4032, 3]))
     """
 
     complexion: Complexion
@@ -171,5 +181,11 @@ def skin_probability(face_model: FaceModel) -> Float[Tensor, " N"]:
 
 
 def soften(mask: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 1 H W"]:
-    """Make the outermost pixels of a mask partly transparent, as a sensor sees an edge."""
+    """Make the outermost pixels of a mask partly transparent, as a sensor sees an edge.
+
+    Example:
+        >>> edge = torch.tensor([0.0, 0.0, 1.0, 1.0, 1.0]).expand(1, 1, 5, 5)
+        >>> [round(value, 3) for value in soften(edge)[0, 0, 2].tolist()]
+        [0.0, 0.0, 0.667, 1.0, 1.0]
+    """
     return mask * F.avg_pool2d(mask, 3, stride=1, padding=1, count_include_pad=False)

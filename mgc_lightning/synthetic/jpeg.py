@@ -41,6 +41,15 @@ def compress(images: Float[Tensor, "B 3 H W"], quality: Float[Tensor, " B"]) -> 
     Args:
         images: (B, 3, H, W) in [0, 1], any size.
         quality: (B,) 1 ... 100, as the IJG library scales its tables.
+
+    Example:
+        >>> flat = torch.full((1, 3, 16, 16), 0.5)
+        >>> bool((compress(flat, torch.tensor([75.0])) - flat).abs().max() < 0.01)
+        True
+        >>> noise = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+        >>> errors = [(compress(noise, torch.tensor([q])) - noise).abs().mean().item() for q in (95.0, 20.0)]
+        >>> errors[0] < errors[1]
+        True
     """
     height, width = images.shape[-2:]
     padded = F.pad(images, (0, -width % (2 * BLOCK), 0, -height % (2 * BLOCK)), mode="replicate") * 255

@@ -36,6 +36,15 @@ class LatentSampler:
         settings: distributions.
         seed: of the data.
         views: V of every sample.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.synthetic import SyntheticSettings, make_complexion
+        >>> model = load_face_model()
+        >>> sampler = LatentSampler(model, make_complexion(model), SyntheticSettings(linked=1.0, unlinked=0.0), seed=3)
+        >>> first, again = sampler.draw("train", 7), sampler.draw("train", 7)
+        >>> bool((first["identity"] == again["identity"]).all()), first["identity"].shape
+        (True, torch.Size([3, 80]))
     """
 
     def __init__(

@@ -14,7 +14,13 @@ _EXPOSURE = math.log(0.55), math.log(0.95)
 
 
 def ambient_harmonics() -> np.ndarray:
-    """Give the nine coefficients whose shade is 1 everywhere."""
+    """Give the nine coefficients whose shade is 1 everywhere.
+
+    Example:
+        >>> normals = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+        >>> (harmonics(normals) @ ambient_harmonics()).round(6).tolist()
+        [1.0, 1.0]
+    """
     return np.array([1 / _CONSTANT, 0, 0, 0, 0, 0, 0, 0, 0])
 
 
@@ -28,6 +34,12 @@ def directional_harmonics(direction: np.ndarray) -> np.ndarray:
 
     Returns:
         (9,) in the order of `sh_basis`.
+
+    Example:
+        >>> from_the_front = directional_harmonics(np.array([0.0, 0.0, 1.0]))
+        >>> lit, dark = np.array([[0.0, 0.0, 1.0]]), np.array([[0.0, 0.0, -1.0]])
+        >>> [(harmonics(normal) @ from_the_front).round(2).item() for normal in (lit, dark)]  # nearly 1 and 0
+        [1.06, 0.06]
     """
     x, y, z = direction
     quadratic = 15 / 32 / _QUADRATIC

@@ -72,6 +72,12 @@ def head_rotation(yaw: Float[Tensor, " B"], pitch: Float[Tensor, " B"]) -> Float
     """Turn the head in front of an upright camera: R = Rx(pi + pitch) Ry(yaw), angles in degrees.
 
     Positive yaw shows the side of the face at the viewer's left (the person turns to the viewer's right).
+
+    Example:
+        >>> R = head_rotation(torch.tensor([90.0]), torch.tensor([0.0]))
+        >>> nose = torch.tensor([0.0, 0.0, 1.0])
+        >>> round((R[0] @ nose)[0].item(), 4)  # along the camera's x, to the viewer's right
+        1.0
     """
     pitch, yaw = torch.deg2rad(pitch) + torch.pi, torch.deg2rad(yaw)
     zero, one = torch.zeros_like(yaw), torch.ones_like(yaw)
@@ -106,6 +112,18 @@ def aligned_pose(
 
     Returns:
         T_cam_model (B, 4, 4).
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.geometry import intrinsics, project, transform_points
+        >>> from mgc_lightning.photographs import five_points, template
+        >>> model, K = load_face_model(), intrinsics(224)
+        >>> points = five_points(model.landmarks68(model.mean))[None]
+        >>> R = head_rotation(torch.tensor([0.0]), torch.tensor([0.0]))
+        >>> T_cam_model = aligned_pose(R, points, template(224)[None], K, distance=5000.0)
+        >>> middle = project(transform_points(T_cam_model, points), K)[0].mean(0)
+        >>> bool((middle - template(224).mean(0)).abs().max() < 0.1)  # px
+        True
     """
     R = rotation
     t = torch.zeros_like(points5[:, 0])

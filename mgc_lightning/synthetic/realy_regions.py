@@ -21,6 +21,14 @@ def cut_regions(
         verts: (S, 3) mm.
         faces: (T, 3).
         landmarks68: (68, 3) mm.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> verts, points = model.mean.double().numpy(), model.landmarks68(model.mean).double().numpy()
+        >>> regions = cut_regions(verts, model.faces.numpy(), points)
+        >>> {name: len(faces) > 100 for name, (_, faces) in regions.items()}
+        {'nose': True, 'mouth': True, 'forehead': True, 'cheek': True}
     """
     eyes = landmarks68[[36, 45]].mean(axis=0)
     width = float(np.linalg.norm(landmarks68[36] - landmarks68[45]))

@@ -41,6 +41,14 @@ def scan_head(
         faces: (F, 3).
         rng: decides noise and holes.
         settings: of the scanner.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> coarse = ScannerSettings(spacing=8.0, half_angle=60.0, holes=0)
+        >>> scan = scan_head(model.mean.numpy(), model.faces.numpy(), np.random.default_rng(0), coarse)
+        >>> scan.verts.shape[1], scan.faces.shape[1], len(scan.verts) > 300
+        (3, 3, True)
     """
     points, valid = _hit(np.asarray(verts, np.float64), np.asarray(faces, np.int64), settings)
     outward = points * [1.0, 0.0, 1.0] - [0.0, 0.0, settings.axis_z]

@@ -91,6 +91,11 @@ def coverage(shapes: Float[Tensor, "*batch 13"], size: int) -> Float[Tensor, "*b
 
     The distance is that of a norm between the ellipse's and the box's, so corners round off smoothly; it is exact
     for circles and close enough elsewhere for an edge of a few pixels.
+
+    Example:
+        >>> disc = Shape(u=0.5, v=0.5, a=0.25, b=0.25, colour=(1.0, 0.0, 0.0))
+        >>> round(coverage(torch.tensor([disc.row()]), size=64).mean().item(), 2)  # pi / 16
+        0.2
     """
     axis = (torch.arange(size, device=shapes.device, dtype=shapes.dtype) + 0.5) / size
     u, v, a, b, angle, squareness, ring, softness = (n[..., None, None] for n in shapes[..., :8].unbind(-1))
@@ -118,6 +123,12 @@ def paint(
 
     Returns:
         the painted canvas, and how much of it is covered, (B, 1, H, W).
+
+    Example:
+        >>> box = Shape(u=0.25, v=0.5, a=0.25, b=0.5, colour=(0.0, 1.0, 0.0), squareness=1.0)
+        >>> painted, covered = paint(torch.zeros(1, 3, 4, 4), torch.tensor([[box.row()]]))
+        >>> painted[0, 1, 1].round().tolist(), covered.shape
+        ([1.0, 1.0, 0.0, 0.0], torch.Size([1, 1, 4, 4]))
     """
     canvas, clear = canvas.clone(), torch.ones_like(canvas[:, :1])
     # Most places are empty: only shapes that show are computed, layer by layer over the images that have one.

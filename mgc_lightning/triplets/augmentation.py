@@ -92,6 +92,17 @@ class Augmentation(nn.Module):
 
     Args:
         settings: of the drawing; `camera` and `camera_follows` are read here.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.synthetic import make_triplets
+        >>> batch = make_triplets(load_face_model(), 1, image_size=32)
+        >>> settings = AugmentationSettings(flip=1.0, scale=0.0, shift=0.0, camera=0.0, occlusion=0.0)
+        >>> numbers = draw_augmentation(np.random.default_rng(0), settings, views=3, linked=True)
+        >>> drawn = {name: torch.as_tensor(value)[None] for name, value in numbers.items()}
+        >>> mirrored = Augmentation(settings)(batch, drawn)
+        >>> bool(torch.allclose(mirrored.images[0, 0], batch.images[0, 0].flip(-1), atol=1e-5))
+        True
     """
 
     def __init__(self, settings: AugmentationSettings) -> None:

@@ -86,6 +86,12 @@ def form_triplets(faces: Iterable[Face], settings: GroupingSettings) -> list[Tri
 
     Linked ones first: in each capture, every face that has a neighbour in yaw on both sides. Faces that no linked
     triplet uses meet others of their identity (link 0), each once; the rest meet strangers of the same split.
+
+    Example:
+        >>> views = [Face(f"anna/{yaw}", "anna", "monday", float(yaw)) for yaw in (-40, -20, 0, 20, 40)]
+        >>> triplets = form_triplets(views, GroupingSettings(val_share=0.0))
+        >>> sorted((triplet.views[0].name, triplet.link) for triplet in triplets)
+        [('anna/-20', 2), ('anna/0', 2), ('anna/20', 2)]
     """
     people: dict[str, list[Face]] = defaultdict(list)
     for face in faces:
@@ -105,7 +111,13 @@ def form_triplets(faces: Iterable[Face], settings: GroupingSettings) -> list[Tri
 
 
 def split_of(identity: str, settings: GroupingSettings) -> Split:
-    """Give the split of an identity: by a hash, so that adding people moves nobody."""
+    """Give the split of an identity: by a hash, so that adding people moves nobody.
+
+    Example:
+        >>> settings = GroupingSettings(val_share=0.5)
+        >>> [split_of(name, settings) for name in ("anna", "ben", "carla", "dan")]
+        ['train', 'train', 'val', 'train']
+    """
     return "val" if _rank("split", identity, seed=settings.seed) < settings.val_share * 2**64 else "train"
 
 

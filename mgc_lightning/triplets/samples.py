@@ -61,7 +61,13 @@ class Sample:
 
 
 def encode_jpeg(image: Float[Tensor, "C S S"], quality: int) -> bytes:
-    """Encode an image in [0, 1], colours at full resolution."""
+    """Encode an image in [0, 1], colours at full resolution.
+
+    Example:
+        >>> data = encode_jpeg(torch.full((3, 16, 16), 0.5), quality=95)
+        >>> decode_jpeg(data).shape, decode_jpeg(data).float().mean().round().item()
+        (torch.Size([3, 16, 16]), 128.0)
+    """
     array = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     stream = io.BytesIO()
     Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(
@@ -85,6 +91,13 @@ def sample_files(views: list[ViewFiles], link: int, key: str, persons: Sequence[
         link: 0, 1 or 2.
         key: the sample's name in its shard.
         persons: who each view shows, equal numbers for one person; None where nobody knows.
+
+    Example:
+        >>> facts = {"name": "anna/1", "landmarks": [[1.0, 2.0]] * 68}
+        >>> view = ViewFiles(encode_jpeg(torch.rand(3, 8, 8), 95), encode_jpeg(torch.ones(1, 8, 8), 95), facts)
+        >>> sample = decode_sample(sample_files([view] * 3, link=0, key="0001", persons=[0, 0, 1]))
+        >>> sample.images.shape, sample.landmarks.shape, sample.person.tolist()
+        (torch.Size([3, 3, 8, 8]), torch.Size([3, 68, 2]), [0, 0, 1])
     """
     files: dict[str, Any] = {"__key__": key}
     for place, view in enumerate(views):

@@ -16,6 +16,16 @@ def folder_source(root: Path) -> PhotoSource:
 
     `root/anna/1.jpg` shows `anna`; a further sub-folder is a capture: photographs in `root/anna/monday-3/` were taken
     at one moment in one light. Photographs in `root` itself show somebody unknown.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / "anna" / "monday").mkdir(parents=True)
+        >>> for name in ("anna/monday/1.jpg", "anna/monday/2.jpg", "anna/3.jpg"):
+        ...     Image.new("RGB", (8, 8)).save(root / name)
+        >>> [(photo.name, photo.identity, photo.capture) for photo in folder_source(root).photos]
+        [('anna/3.jpg', 'anna', ''), ('anna/monday/1.jpg', 'anna', 'monday'), ('anna/monday/2.jpg', 'anna', 'monday')]
     """
     photos, skipped = [], []
     for path in list_files(root):
