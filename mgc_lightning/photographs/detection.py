@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.photographs.companions import companion_places
 from mgc_lightning.photographs.conventions import slides, to_ibug
 from mgc_lightning.photographs.landmark_files import SUFFIXES, read_landmarks
 from mgc_lightning.photographs.settings import Convention
@@ -86,11 +87,8 @@ class LandmarkFolder:
 
     def find(self, path: Path) -> Path | None:
         """Find the file of a photograph."""
-        places = [Path(path.name)]
-        if self.root is not None and path.is_relative_to(self.root):
-            places.insert(0, path.relative_to(self.root))
-        candidates = (self.folder / place.with_suffix(suffix) for place in places for suffix in SUFFIXES)
-        return next((candidate for candidate in candidates if candidate.is_file()), None)
+        places = companion_places(self.folder, path, self.root, SUFFIXES)
+        return next((place for place in places if place.is_file()), None)
 
 
 def read_68(file: Path) -> Float[Tensor, "68 2"]:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.photographs.companions import companion_places
 from mgc_lightning.photographs.crop import warp_to_crop
 from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.photographs.skin_colours import OTHER, SKIN
@@ -197,12 +198,9 @@ class MaskFolder:
         """Read the mask of a photograph and cut it as the photograph was cut."""
         if path is None or crop_from_image is None:
             raise MGCError("Skin masks in files need the photograph's path and its alignment")
-        places = [Path(path.name)]
-        if self.root is not None and path.is_relative_to(self.root):
-            places.insert(0, path.relative_to(self.root))
-        names = [self.folder / place.with_suffix(suffix) for place in places for suffix in _MASK_SUFFIXES]
-        file = next((name for name in names if name.is_file()), None)
+        places = companion_places(self.folder, path, self.root, _MASK_SUFFIXES)
+        file = next((place for place in places if place.is_file()), None)
         if file is None:
-            raise MGCError(f"{self.folder}: no skin mask for {path.name}; expected one of {[n.name for n in names]}")
+            raise MGCError(f"{self.folder}: no skin mask for {path.name}; expected one of {[p.name for p in places]}")
         mask = read_photo(file).mean(0, keepdim=True)
         return warp_to_crop(mask[None], crop_from_image[None], crop.shape[-1], padding="zeros", antialias=True)[0]

@@ -9,6 +9,7 @@ from typing import Any
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.checkpoints import flatten
 from mgc_lightning.triplets.shards import MANIFEST
 
 WORK = ".work"
@@ -43,16 +44,9 @@ def claim(output: Path, described: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _compare(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    flat_before, flat_now = _flatten(before), _flatten(now)
+    flat_before, flat_now = flatten(before), flatten(now)
     changed = [
         f"{key}: {flat_before.get(key)} -> {value}" for key, value in flat_now.items() if flat_before.get(key) != value
     ]
     if changed:
         raise MGCError(f"{output} holds another set ({'; '.join(changed[:4])}): give another folder")
-
-
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

@@ -10,11 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from PIL import Image
 from torch import Tensor
 
 from mgc_lightning.geometry.camera import project
@@ -143,8 +141,3 @@ def _gain(seen: Tensor, predicted: Tensor, share: Tensor) -> Tensor:
     weight = share[:, None]
     ratio = (seen * weight).sum(0) / (predicted * weight).sum(0).clamp(min=1e-6)
     return ratio.clamp(*GAIN_LIMITS) if float(share.sum()) > 1 else torch.ones_like(ratio)
-
-
-def texture_image(picture: Picture) -> Image.Image:
-    """Turn a texture into an image that mesh files embed."""
-    return Image.fromarray(np.ascontiguousarray(picture))

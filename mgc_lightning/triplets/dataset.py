@@ -10,14 +10,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics
+from mgc_lightning.losses.photometric import skin_weight
 from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.synthetic.streams import stream
 from mgc_lightning.triplets.augmentation import AugmentationSettings, draw_augmentation
 from mgc_lightning.triplets.order import WindowShuffle
 from mgc_lightning.triplets.samples import Sample
-
-SURE_SKIN = 0.5
-"""Skin more probable than this counts fully (MGCNet)."""
 
 
 class SampleReader(Protocol):
@@ -101,7 +99,7 @@ def to_triplet(batch: dict[str, Any]) -> FaceTriplet:
     return FaceTriplet(
         images=batch["images"].float() / 255,
         landmarks=batch["landmarks"],
-        skin=torch.where(skin > SURE_SKIN, torch.ones_like(skin), skin),
+        skin=skin_weight(skin),
         link=batch["link"],
         K=batch["K"],
         sample_id=list(batch["sample_id"]),
