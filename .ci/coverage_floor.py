@@ -1,7 +1,7 @@
 """Print the coverage of the last tests and hold it at the floor of pyproject.toml.
 
-It fails below the floor, and as well where coverage has grown well above it: then raise the floor in the same commit,
-so that what was won cannot be lost unseen.
+It fails below the floor, and asks to raise it where coverage has grown well above, so that what was won cannot be lost
+unseen.
 """
 
 import sys
@@ -19,5 +19,5 @@ floor = float(measured.config.fail_under)
 if total < floor:
     sys.exit(f"Coverage fell: {total:.2f} %, the floor is {floor:g} % (pyproject.toml, tool.coverage.report)")
 if total > floor + SLACK:
-    sys.exit(f"Coverage grew to {total:.2f} %: raise the floor of {floor:g} % to {int(total)} % in pyproject.toml")
+    print(f"Coverage grew to {total:.2f} %: raise the floor of {floor:g} % to {int(total)} % in pyproject.toml")
 print(f"coverage {total:.2f} %, floor {floor:g} %")
