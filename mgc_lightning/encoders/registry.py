@@ -169,7 +169,10 @@ def build_encoder(description: Mapping[str, Any], imports: Sequence[str] = ()) -
         raise MGCError(f"The stored network does not say how its backbone `{name}` was made. {HOW_TO_TELL}")
     sizes = {key: description[key] for key in ("num_outputs", "spatial_channels", "spatial_size")}
     try:
-        return Encoder(cls(**init_args), **sizes)
+        backbone = cls(**init_args)
+        # What is known once stays known: an export of a loaded network can be loaded, too.
+        record_init_args(backbone, init_args)
+        return Encoder(backbone, **sizes)
     except MGCError:
         raise
     except Exception as error:  # a backbone of the user's own may raise anything

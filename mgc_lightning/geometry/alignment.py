@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import roma
 import torch
 from jaxtyping import Float
@@ -48,6 +50,7 @@ def similarity_fit(
     source_mean, target_mean = (share * source).sum(-2), (share * target).sum(-2)
     source_centred, target_centred = source - source_mean[..., None, :], target - target_mean[..., None, :]
     covariance = (share * target_centred).mT @ source_centred
+    _keep_constants(covariance.device)
     # Normalised, so that roma's damping of the gradient sees the same numbers in mm, metres and pixels.
     size = torch.linalg.matrix_norm(covariance.detach()).clamp(min=torch.finfo(source.dtype).tiny)
     R = roma.special_procrustes(covariance / size[..., None, None])
@@ -89,3 +92,10 @@ def _check(source: Tensor, target: Tensor, weights: Tensor | None) -> None:
         raise MGCError(
             f"A similarity fit needs one weight a point, {source.shape[-2]}; got shape {tuple(weights.shape)}"
         )
+
+
+@functools.cache
+def _keep_constants(device: torch.device) -> None:
+    """Make roma's constants of a device as ordinary tensors: it keeps them, and autograd refuses inference tensors."""
+    with torch.inference_mode(False):
+        roma.special_procrustes(torch.eye(3, device=device)[None])

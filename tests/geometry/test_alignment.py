@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -98,3 +101,16 @@ def test_shapes_that_do_not_fit_are_named():
         similarity_fit(torch.zeros(5, 3), torch.zeros(4, 3))
     with pytest.raises(MGCError, match="one weight a point, 5"):
         similarity_fit(torch.zeros(5, 3), torch.zeros(5, 3), torch.zeros(4))
+
+
+def test_gradients_after_a_first_use_in_inference_mode():
+    program = """
+import torch
+from mgc_lightning.geometry.alignment import similarity_fit
+with torch.inference_mode():
+    similarity_fit(torch.rand(8, 3), torch.rand(8, 3))
+source = torch.rand(8, 3, requires_grad=True)
+similarity_fit(source, torch.rand(8, 3))[1].sum().backward()
+assert source.grad.isfinite().all()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
