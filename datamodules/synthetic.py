@@ -77,7 +77,9 @@ class SyntheticTriplets(L.LightningDataModule):
     ) -> None:
         super().__init__()
         model = load_face_model(face_model, level=face_model_level)
-        self.generator = TripletGenerator(model, image_size, focal, rasterizer).requires_grad_(False)
+        self.generator = TripletGenerator(
+            model, image_size, focal, rasterizer, supersampling=settings.supersampling
+        ).requires_grad_(False)
         self.latents = LatentSampler(model, self.generator.complexion, settings, seed, views)
         self.sizes = {"train": train_size, "val": val_size, "test": test_size, "predict": test_size}
         self.batch_size, self.num_workers = batch_size, num_workers

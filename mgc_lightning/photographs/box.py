@@ -48,10 +48,16 @@ def similarity_from_box(box: Float[Tensor, " 4"], target: Float[Tensor, " 4"]) -
         [[0.5, 0.0, -40.0], [0.0, 0.5, -15.0]]
     """
     box, target = torch.as_tensor(box, dtype=torch.float32), torch.as_tensor(target, dtype=torch.float32)
-    size, wanted = box[2:] - box[:2], target[2:] - target[:2]
+    size = box[2:] - box[:2]
     if box.shape != (4,) or not bool(box.isfinite().all()) or not bool((size > 0).all()):
         raise MGCError(f"Expected a box x0 y0 x1 y1 with x0 < x1 and y0 < y1, got {box.tolist()}")
+    return similarity_from_boxes(box, target)
+
+
+def similarity_from_boxes(boxes: Float[Tensor, "*batch 4"], target: Float[Tensor, " 4"]) -> Float[Tensor, "*batch 2 3"]:
+    """Lay many boxes on one, as `similarity_from_box` does; they are not checked."""
+    size, wanted = boxes[..., 2:] - boxes[..., :2], target[2:] - target[:2]
     # The geometric mean of both ratios: too wide a box hurts as much as one too narrow.
-    scale = (wanted / size).log().mean().exp()
-    shift = (target[:2] + target[2:]) / 2 - scale * (box[:2] + box[2:]) / 2
-    return torch.cat([scale * torch.eye(2, device=shift.device), shift[:, None]], dim=1)
+    scale = (wanted / size).log().mean(-1).exp()[..., None]
+    shift = (target[:2] + target[2:]) / 2 - scale * (boxes[..., :2] + boxes[..., 2:]) / 2
+    return torch.cat([scale[..., None] * torch.eye(2, device=shift.device), shift[..., None]], dim=-1)

@@ -23,8 +23,8 @@ _RAMP = 11
 GRIDS = 3 * sum(side * side for side in OCTAVES)
 
 
-def draw_background(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draw the numbers of one background: `ramp`, `grids` (value noise) and `shapes`."""
+def draw_background(rng: np.random.Generator, hair: bool = True) -> dict[str, np.ndarray]:
+    """Draw the numbers of one background: `ramp`, `grids` (value noise) and `shapes`, flat hair among them or not."""
     first, second = any_colour(rng), any_colour(rng)
     if rng.random() < 0.5:
         second = np.clip(first + rng.normal(0, 0.1, 3), 0, 1)
@@ -36,7 +36,7 @@ def draw_background(rng: np.random.Generator) -> dict[str, np.ndarray]:
     grey = rng.normal(0, 1, GRIDS // 3)
     grids = np.stack([grey, grey, grey]) + rng.normal(0, 0.35, (3, GRIDS // 3))
     shapes = [_draw_shape(rng) for _ in range(rng.integers(0, 5))]
-    shapes += _draw_surroundings(rng)
+    shapes += [*(_draw_flat_hair(rng) if hair else []), *_draw_shoulders(rng)]
     return {
         "ramp": ramp.astype(np.float32),
         "grids": grids.ravel().astype(np.float32),
@@ -58,27 +58,30 @@ def _draw_shape(rng: np.random.Generator) -> Shape:
     )
 
 
-def _draw_surroundings(rng: np.random.Generator) -> list[Shape]:
-    """Draw hair or a hood behind the head, and shoulders."""
-    shapes = []
-    if rng.random() < 0.6:
-        length = rng.choice([0.0, 0.35, 0.9], p=[0.4, 0.3, 0.3])
-        volume = rng.uniform(0.95, 1.25)
-        shapes.append(
-            Shape(
-                u=rng.normal(0, 0.03), v=-0.25 + length / 2, a=0.66 * volume, b=(0.95 + length / 2) * volume,
-                colour=hair_colour(rng), squareness=rng.uniform(0, 0.4), softness=0.04, frame=FACE,
-            )
-        )  # fmt: skip
-    if rng.random() < 0.7:
-        shapes.append(
-            Shape(
-                u=rng.normal(0, 0.1), v=2.0, a=rng.uniform(1.5, 2.4), b=rng.uniform(0.7, 1.1),
-                colour=any_colour(rng), angle=rng.normal(0, 0.08), squareness=rng.uniform(0.1, 0.5), softness=0.02,
-                frame=FACE,
-            )
-        )  # fmt: skip
-    return shapes
+def _draw_flat_hair(rng: np.random.Generator) -> list[Shape]:
+    """Draw hair or a hood behind the head."""
+    if rng.random() >= 0.6:
+        return []
+    length = rng.choice([0.0, 0.35, 0.9], p=[0.4, 0.3, 0.3])
+    volume = rng.uniform(0.95, 1.25)
+    return [
+        Shape(
+            u=rng.normal(0, 0.03), v=-0.25 + length / 2, a=0.66 * volume, b=(0.95 + length / 2) * volume,
+            colour=hair_colour(rng), squareness=rng.uniform(0, 0.4), softness=0.04, frame=FACE,
+        )
+    ]  # fmt: skip
+
+
+def _draw_shoulders(rng: np.random.Generator) -> list[Shape]:
+    if rng.random() >= 0.7:
+        return []
+    return [
+        Shape(
+            u=rng.normal(0, 0.1), v=2.0, a=rng.uniform(1.5, 2.4), b=rng.uniform(0.7, 1.1),
+            colour=any_colour(rng), angle=rng.normal(0, 0.08), squareness=rng.uniform(0.1, 0.5), softness=0.02,
+            frame=FACE,
+        )
+    ]  # fmt: skip
 
 
 def render_background(
@@ -87,9 +90,21 @@ def render_background(
     shapes: Float[Tensor, "B S 13"],
     anchors: Float[Tensor, "B A 4"],
     size: int,
+    scenery: Float[Tensor, "B 3 S S"] | None = None,
+    natural: Float[Tensor, " B"] | None = None,
 ) -> Float[Tensor, "B 3 H W"]:
-    """Paint backgrounds on the device of their numbers: (B, 3, size, size) in [0, 1]."""
-    side = max(1, round(size * RESOLUTION))
+    """Paint backgrounds on the device of their numbers: (B, 3, size, size) in [0, 1].
+
+    Args:
+        ramp: (B, 11) as `draw_background` gives it.
+        grids: (B, G) likewise.
+        shapes: (B, S, 13) likewise.
+        anchors: frames of the shapes.
+        size: side in px.
+        scenery: pictures of `background_side(size)` px that stand in place of ramp and noise where `natural` is 1.
+        natural: (B,) 0 or 1.
+    """
+    side = background_side(size)
     axis = (torch.arange(side, device=ramp.device, dtype=ramp.dtype) + 0.5) / side - 0.5
     angle, noise, stripes, frequency, phase = (ramp[:, place, None, None] for place in range(6, _RAMP))
     along = angle.cos() * axis + angle.sin() * axis[:, None]
@@ -97,11 +112,18 @@ def render_background(
     canvas = torch.lerp(ramp[:, 0:3, None, None], ramp[:, 3:6, None, None], weight)
     wave = torch.sin(2 * math.pi * frequency * along + phase).mul(4).clamp(-1, 1)
     canvas = canvas + (stripes * wave)[:, None] + noise[:, None] * value_noise(grids, side)
+    if scenery is not None and natural is not None:
+        canvas = torch.where(natural[:, None, None, None] > 0, scenery, canvas)
     canvas, _ = paint(canvas, place_shapes(shapes, anchors))
     canvas = canvas.clamp(0, 1)
     if side < size:
         canvas = F.interpolate(canvas, size=(size, size), mode="bilinear", align_corners=False)
     return canvas
+
+
+def background_side(size: int) -> int:
+    """Give the side in px at which backgrounds of pictures of `size` px are painted."""
+    return max(1, round(size * RESOLUTION))
 
 
 def value_noise(grids: Float[Tensor, "B G"], size: int) -> Float[Tensor, "B 3 H W"]:

@@ -17,14 +17,15 @@ from mgc_lightning.synthetic.settings import SyntheticSettings
 
 TILE = 509
 """Side of the noise tile; a prime, so that offsets and sizes do not beat."""
-CAMERA_NUMBERS = 12
+CAMERA_NUMBERS = 15
 
 
 def draw_camera(rng: np.random.Generator, settings: SyntheticSettings, views: int, linked: bool) -> np.ndarray:
     """Draw the camera's numbers.
 
-    (V, CAMERA_NUMBERS): gains R, G, B, contrast, saturation, tone, blur, resolution, noise, quality, and two offsets
-    into the noise tile. Linked views share the colours (one moment, one camera model), give or take a percent.
+    (V, CAMERA_NUMBERS): gains R, G, B, contrast, saturation, tone, blur, resolution, noise, quality, two offsets into
+    the noise tile, 1 for black and white, and the motion's length in px at 224 px and its angle. Linked views share
+    the colours (one moment, one camera model), give or take a percent.
     """
     strength = settings.camera_noise
     colours = np.stack([_draw_colours(rng) for _ in range(1 if linked else views)])
@@ -38,7 +39,11 @@ def draw_camera(rng: np.random.Generator, settings: SyntheticSettings, views: in
     numbers[:, 7] = np.where(some[:, 1] < 0.15 * min(strength, 1.0), rng.uniform(0.3, 0.7, views), 1)
     numbers[:, 8] = np.exp(rng.uniform(math.log(0.002), math.log(0.03), views)) * strength
     numbers[:, 9] = np.where(some[:, 2] < 0.15 * min(strength, 1.0), rng.uniform(25, 85, views), 0)
-    numbers[:, 10:] = rng.integers(0, TILE, (views, 2))
+    numbers[:, 10:12] = rng.integers(0, TILE, (views, 2))
+    numbers[:, 12] = rng.random(1 if linked else views) < settings.monochrome
+    moved = rng.random(views) < settings.motion
+    numbers[:, 13] = np.where(moved, rng.uniform(2, 14, views), 0)
+    numbers[:, 14] = rng.uniform(0, math.pi, views)
     return numbers.astype(np.float32)
 
 
@@ -68,13 +73,15 @@ class CameraNoise(nn.Module):
         generator = torch.Generator().manual_seed(509)
         self.register_buffer("tile", torch.randn(3, TILE, TILE, generator=generator), persistent=False)
 
-    def forward(self, images: Float[Tensor, "B 3 H W"], numbers: Float[Tensor, "B 12"]) -> Float[Tensor, "B 3 H W"]:
+    def forward(self, images: Float[Tensor, "B 3 H W"], numbers: Float[Tensor, "B 15"]) -> Float[Tensor, "B 3 H W"]:
         """Disturb images (B, 3, H, W) in [0, 1]; the result is in [0, 1]."""
         size = images.shape[-1]
+        images = _apply_where(numbers[:, 13] > 0, _move, images, numbers[:, 13:] * images.new_tensor([size / 224, 1.0]))
         images = adjust_colours(images, numbers[:, :6])
+        images = torch.lerp(images, images.mean(1, keepdim=True), numbers[:, 12, None, None, None])
         images = _apply_where(numbers[:, 6] > 0, _blur, images, numbers[:, 6] * size / 224)
         images = _apply_where(numbers[:, 7] < 1, _lose_resolution, images, numbers[:, 7])
-        offsets = numbers[:, 10:].long()
+        offsets = numbers[:, 10:12].long()
         images = images + numbers[:, 8, None, None, None] * self.noise(offsets, size)
         return _apply_where(numbers[:, 9] > 0, compress, images.clamp(0, 1), numbers[:, 9])
 
@@ -119,6 +126,20 @@ def _apply_where(
 def _blur(images: Tensor, sigma: Tensor) -> Tensor:
     radius = max(1, math.ceil(1.8 * images.shape[-1] / 224 * 2))
     return gaussian_blur2d(images, 2 * radius + 1, sigma[:, None].expand(-1, 2), border_type="replicate")
+
+
+def _move(images: Tensor, motion: Tensor) -> Tensor:
+    """Average what a camera saw that moved along a line while its shutter was open."""
+    length, angle = motion.unbind(1)
+    shift = torch.stack([angle.cos(), angle.sin()], 1) * (length / images.shape[-1])[:, None]
+    identity = torch.eye(2, 3, device=images.device, dtype=images.dtype).expand(len(images), -1, -1)
+    total = torch.zeros_like(images)
+    places = torch.linspace(-1, 1, 7).tolist()
+    for place in places:
+        rows = torch.cat([identity[..., :2], place * shift[..., None]], 2)
+        grid = F.affine_grid(rows, list(images.shape), align_corners=False)
+        total += F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return total / len(places)
 
 
 def _lose_resolution(images: Tensor, factor: Tensor) -> Tensor:

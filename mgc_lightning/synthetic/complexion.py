@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.synthetic.skin import SkinSampler, has_skin
+from mgc_lightning.synthetic.skin import SkinSampler, has_skin, linear_to_srgb
 
 _LIMIT = 3.0
 
@@ -22,6 +22,10 @@ class Complexion(nn.Module):
     def forward(self, numbers: Float[Tensor, "n C"]) -> Float[Tensor, "n N 3"]:
         """Give display-space RGB in [0, 1] at the vertices of the level."""
         raise NotImplementedError
+
+    def hair_colour(self, numbers: Float[Tensor, "n C"]) -> Float[Tensor, "n 3"]:
+        """Give the display-space colour of the hair; dark brown where the numbers do not say."""
+        return numbers.new_tensor([0.2, 0.14, 0.1]).expand(len(numbers), -1)
 
 
 class SkinComplexion(Complexion):
@@ -38,6 +42,10 @@ class SkinComplexion(Complexion):
     def forward(self, numbers: Float[Tensor, "n C"]) -> Float[Tensor, "n N 3"]:
         """Paint skin."""
         return self.sampler.albedo(numbers)
+
+    def hair_colour(self, numbers: Float[Tensor, "n C"]) -> Float[Tensor, "n 3"]:
+        """Give the display-space colour of hair and brows."""
+        return linear_to_srgb(numbers[:, self.sampler.slices["hair_colour"]])
 
 
 class LinearComplexion(Complexion):

@@ -85,7 +85,7 @@ def make_triplets(
         torch.Size([2, 3, 3, 32, 32])
     """
     chosen: Sequence[int] = range(indices) if isinstance(indices, int) else list(indices)
-    generator = TripletGenerator(face_model, image_size, focal)
+    generator = TripletGenerator(face_model, image_size, focal, supersampling=settings.supersampling)
     sampler = LatentSampler(face_model, generator.complexion, settings, seed, views)
     dataset = LatentDataset(sampler, split, len(chosen))
     batch = default_collate([dataset[index] for index in chosen])

@@ -61,18 +61,22 @@ class ExpressionSampler:
         names: the basis' names.
         sigma: (E,) standard deviations of the basis, for those that are not face units.
         strength: 0 neutral faces, 1 the full range.
+        neutral: share of faces that show next to nothing; of face units only.
     """
 
-    def __init__(self, names: Sequence[str], sigma: Float[Tensor, " E"], strength: float = 1.0) -> None:
+    def __init__(
+        self, names: Sequence[str], sigma: Float[Tensor, " E"], strength: float = 1.0, neutral: float = 0.15
+    ) -> None:
         self.names = list(names)
         self.sigma = sigma.detach().cpu()
         self.strength = strength
+        self.neutral = neutral
         self.has_face_units = set(self.names) >= _ARKIT_MARKS
 
     def draw(self, generator: torch.Generator, n: int) -> Float[Tensor, "n E"]:
         """Draw n expressions on the CPU."""
         if self.has_face_units:
-            return sample_face_units(generator, n, self.names) * self.strength
+            return sample_face_units(generator, n, self.names, self.neutral) * self.strength
         drawn = torch.randn(n, len(self.sigma), generator=generator).clamp(-_LIMIT, _LIMIT)
         return drawn * self.sigma * self.strength
 

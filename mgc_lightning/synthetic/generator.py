@@ -11,17 +11,21 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics, project
 from mgc_lightning.geometry.mesh import vertex_normals
 from mgc_lightning.geometry.pose import transform_points
+from mgc_lightning.photographs.box import mean_face_box
 from mgc_lightning.photographs.crop import five_points
 from mgc_lightning.rendering.rasterizers.base import RasterizerName
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceMesh, FaceTriplet, TripletTruth
 from mgc_lightning.synthetic.anchors import face_anchors
-from mgc_lightning.synthetic.backgrounds import render_background
+from mgc_lightning.synthetic.backgrounds import background_side, render_background
 from mgc_lightning.synthetic.camera_noise import CameraNoise
 from mgc_lightning.synthetic.complexion import Complexion, make_complexion
+from mgc_lightning.synthetic.head import Head, has_head
 from mgc_lightning.synthetic.latents import Latents
+from mgc_lightning.synthetic.leaves import Leaves
 from mgc_lightning.synthetic.poses import aligned_pose, head_rotation, misaligned_template
 from mgc_lightning.synthetic.shapes import paint, place_shapes
+from mgc_lightning.synthetic.viewpoint import Viewpoint, crop_targets, nominal_rotation, roll_rotation
 
 _NOT_SKIN = {"scalp": 0.0, "mouth_interior": 0.0, "teeth": 0.0, "eyeball_r": 0.0, "eyeball_l": 0.0,
              "brow_r": 0.3, "brow_l": 0.3}  # fmt: skip
@@ -38,6 +42,7 @@ class TripletGenerator(nn.Module):
         focal: focal length in px at 224 px; the distance follows, so that faces keep their size.
         rasterizer: that draws; `auto` suits the device.
         complexion: vertex colours from latents; the face model's own if None.
+        supersampling: rays a pixel on each axis, for heads with hair, skin detail or lamps.
 
     Example:
         >>> from mgc_lightning import load_face_model
@@ -54,6 +59,7 @@ class TripletGenerator(nn.Module):
     faces: Tensor
     face_skin: Tensor
     K: Float[Tensor, "3 3"]
+    box: Float[Tensor, " 4"]
 
     def __init__(
         self,
@@ -62,6 +68,7 @@ class TripletGenerator(nn.Module):
         focal: float = DEFAULT_FOCAL,
         rasterizer: RasterizerName = "auto",
         complexion: Complexion | None = None,
+        supersampling: float = 1.0,
     ) -> None:
         super().__init__()
         self.face_model = face_model
@@ -72,9 +79,14 @@ class TripletGenerator(nn.Module):
         self.distance = float(face_model.main_pose[5]) * focal / DEFAULT_FOCAL
         drop = [name for name in _NOT_DRAWN if name in face_model.region_names]
         self.register_buffer("faces", face_model.faces_without(*drop).clone(), persistent=False)
-        of_faces = skin_probability(face_model)[self.faces].mean(1)
+        skin = skin_probability(face_model)
+        of_faces = skin[self.faces].mean(1)
         self.register_buffer("face_skin", torch.cat([of_faces, of_faces.new_zeros(1)]), persistent=False)
         self.register_buffer("K", intrinsics(image_size, focal), persistent=False)
+        self.register_buffer("box", mean_face_box(face_model, image_size), persistent=False)
+        self.supersampling = supersampling
+        self.head = Head(face_model, self.faces, skin, self.renderer) if has_head(face_model) else None
+        self.leaves = Leaves()
 
     @torch.no_grad()
     def forward(self, latents: Latents, sample_id: list[str] | None = None) -> FaceTriplet:
@@ -88,15 +100,11 @@ class TripletGenerator(nn.Module):
         flat = {name: latent.flatten(0, 1) for name, latent in latents.items() if name != "link"}
         mesh, neutral = self._faces(latents, flat)
         points = self.face_model.landmarks68(mesh.verts)
-        T_cam_model = aligned_pose(
-            head_rotation(flat["yaw"], flat["pitch"]),
-            five_points(points),
-            misaligned_template(flat["misalignment"], self.image_size),
-            self.K,
-            self.distance,
-        )
-        landmarks = project(transform_points(T_cam_model, points), self.K)
-        images, skin, depth = self._pictures(flat, mesh, T_cam_model, landmarks)
+        T_cam_model, K = self._cameras(flat, mesh, points)
+        landmarks = project(transform_points(T_cam_model, points), K)
+        images, skin, depth = self._pictures(flat, mesh, points, T_cam_model, K, landmarks)
+        if "viewpoint" in flat:
+            T_cam_model, depth = self._nominal(T_cam_model, K, points, landmarks, depth)
         if "landmark_noise" in flat:
             landmarks = landmarks + flat["landmark_noise"] * (self.image_size / 224)
 
@@ -130,17 +138,50 @@ class TripletGenerator(nn.Module):
         normals = vertex_normals(verts, self.face_model.faces)
         return FaceMesh(verts[moment], self.face_model.faces, normals[moment], albedo), neutral
 
+    def _cameras(self, flat: Latents, mesh: FaceMesh, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the poses and intrinsics that pictures are taken with."""
+        rotation, five = head_rotation(flat["yaw"], flat["pitch"]), five_points(points)
+        if "viewpoint" not in flat:
+            target = misaligned_template(flat["misalignment"], self.image_size)
+            return aligned_pose(rotation, five, target, self.K, self.distance), self.K.expand(len(five), 3, 3)
+        view = Viewpoint.of(flat["viewpoint"], self.K, self.distance, self.image_size)
+        rotation = roll_rotation(view.roll) @ rotation
+        outline = mesh.verts[:, self.face_model.face_mask]
+        target = crop_targets(view, flat["misalignment"], rotation, five, outline, self.box, self.image_size)
+        return aligned_pose(rotation, five, target, view.K, view.place), view.K
+
+    def _nominal(
+        self, T_cam_model: Tensor, K: Tensor, points: Tensor, landmarks: Tensor, depth: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Give pose and depth as the far camera that networks assume would see the same five points."""
+        rotation, place = nominal_rotation(T_cam_model), torch.zeros_like(T_cam_model[:, :3, 3])
+        place[:, 2] = self.distance
+        nominal = aligned_pose(rotation, five_points(points), five_points(landmarks), self.K, place)
+        shift = (nominal[:, 2, 3] - T_cam_model[:, 2, 3])[:, None, None, None]
+        return nominal, torch.where(depth > 0, depth + shift, 0.0)
+
     def _pictures(
-        self, flat: Latents, mesh: FaceMesh, T_cam_model: Tensor, landmarks: Tensor
+        self, flat: Latents, mesh: FaceMesh, points: Tensor, T_cam_model: Tensor, K: Tensor, landmarks: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        rendered = self.renderer(mesh, T_cam_model, self.K, flat["light"], self.image_size, faces=self.faces)
         anchors = face_anchors(landmarks, self.image_size)
-        background = render_background(flat["ramp"], flat["grids"], flat["shapes"], anchors, self.image_size)
-        images = torch.lerp(background, rendered.image.clamp(0, 1), soften(rendered.mask))
-        # The background's -1 reads the table's last entry, which is 0.
-        skin = self.face_skin[rendered.fragments.pix_to_face][:, None]
+        leaves: tuple[Tensor, ...] = ()
+        if "leaves" in flat:
+            scenery = self.leaves(flat["leaves"], background_side(self.image_size))
+            leaves = (scenery, flat["leaves"][:, -1])
+        background = render_background(flat["ramp"], flat["grids"], flat["shapes"], anchors, self.image_size, *leaves)
+        if self.head is not None and {"hair", "glasses", "skin_detail", "lamp"} & set(flat):
+            colour = self.complexion.hair_colour(flat["complexion"])
+            head = self.head(flat, mesh, points, T_cam_model, K, colour, self.image_size, self.supersampling)
+            # Colours are already weighed by what they cover.
+            images, skin, depth = background * (1 - head.alpha) + head.image, head.skin, head.depth
+        else:
+            rendered = self.renderer(mesh, T_cam_model, K, flat["light"], self.image_size, faces=self.faces)
+            images = torch.lerp(background, rendered.image.clamp(0, 1), soften(rendered.mask))
+            # The background's -1 reads the table's last entry, which is 0.
+            skin = self.face_skin[rendered.fragments.pix_to_face][:, None]
+            depth = rendered.depth
         images, skin = self._occlude(images, skin, place_shapes(flat["occluder"], anchors))
-        return self.camera(images, flat["camera"]), skin, rendered.depth
+        return self.camera(images, flat["camera"]), skin, depth
 
     def _occlude(self, images: Tensor, skin: Tensor, shapes: Tensor) -> tuple[Tensor, Tensor]:
         index = (shapes[..., 11] > 0).any(1).nonzero().squeeze(1)

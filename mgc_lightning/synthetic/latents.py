@@ -14,12 +14,18 @@ from mgc_lightning.synthetic.backgrounds import draw_background
 from mgc_lightning.synthetic.camera_noise import draw_camera
 from mgc_lightning.synthetic.complexion import Complexion
 from mgc_lightning.synthetic.expression import ExpressionSampler
-from mgc_lightning.synthetic.light import draw_light
+from mgc_lightning.synthetic.glasses import draw_glasses
+from mgc_lightning.synthetic.hair import draw_hair
+from mgc_lightning.synthetic.head import has_head
+from mgc_lightning.synthetic.leaves import draw_leaves
+from mgc_lightning.synthetic.light import draw_lamp, draw_light
 from mgc_lightning.synthetic.occluders import SHAPES, draw_occluder
 from mgc_lightning.synthetic.poses import draw_misalignments, draw_pitches, draw_yaws
 from mgc_lightning.synthetic.settings import SyntheticSettings
 from mgc_lightning.synthetic.shapes import pack_shapes
 from mgc_lightning.synthetic.streams import Split, stream
+from mgc_lightning.synthetic.surface import KEY_NUMBERS, draw_skin
+from mgc_lightning.synthetic.viewpoint import draw_viewpoints
 
 Latents = dict[str, Tensor]
 """Names to tensors: one sample's with views first (V, ...), or a batch's (B, V, ...); `link` has no view axis."""
@@ -59,8 +65,9 @@ class LatentSampler:
             raise MGCError(f"Expected at least one view, got views={views}")
         self.identity_size = face_model.layout.identity
         self.expressions = ExpressionSampler(
-            face_model.expression_names, face_model.expression_sigma, settings.expression
+            face_model.expression_names, face_model.expression_sigma, settings.expression, settings.neutral
         )
+        self.has_head = has_head(face_model)
         self.complexion = complexion
         self.settings = settings
         self.seed = seed
@@ -83,7 +90,8 @@ class LatentSampler:
 
         same_person, same_moment = kind != SINGLE, kind == LINKED
         arrays = {
-            "light": self._lights(split, index, same_moment),
+            **self._lights(split, index, same_moment),
+            **self._wardrobe(split, index, same_person, same_moment),
             **self._pose(split, index, same_moment),
             **self._surroundings(split, index),
         }
@@ -110,10 +118,37 @@ class LatentSampler:
     def _identities(self, generator: torch.Generator, n: int) -> Tensor:
         return torch.randn(n, self.identity_size, generator=generator).clamp(-_IDENTITY_LIMIT, _IDENTITY_LIMIT)
 
-    def _lights(self, split: Split, index: int, same_moment: bool) -> np.ndarray:
+    def _lights(self, split: Split, index: int, same_moment: bool) -> dict[str, np.ndarray]:
         rng = stream(self.seed, split, index, "light")
         lights = np.stack([draw_light(rng) for _ in range(1 if same_moment else self.views)])
-        return np.broadcast_to(lights, (self.views, lights.shape[1]))
+        drawn = {"light": np.broadcast_to(lights, (self.views, lights.shape[1]))}
+        if self.settings.gloss or self.settings.shadows:
+            rng = stream(self.seed, split, index, "lamp")
+            rest, lamps = zip(*(draw_lamp(rng, light, self.settings.shadows) for light in lights), strict=True)
+            drawn["light"] = np.broadcast_to(np.stack(rest), drawn["light"].shape)
+            drawn["lamp"] = np.broadcast_to(np.stack(lamps), (self.views, KEY_NUMBERS))
+        return drawn
+
+    def _wardrobe(self, split: Split, index: int, same_person: bool, same_moment: bool) -> dict[str, np.ndarray]:
+        """Draw hair and glasses of each moment, and the skin of each person."""
+        drawn: dict[str, np.ndarray] = {}
+        if not self.has_head:
+            return drawn
+
+        def views(
+            purpose: str, draw: Callable[[np.random.Generator, SyntheticSettings], np.ndarray], one: bool
+        ) -> None:
+            rng = stream(self.seed, split, index, purpose)
+            rows = np.stack([draw(rng, self.settings) for _ in range(1 if one else self.views)])
+            drawn[purpose] = np.broadcast_to(rows, (self.views, rows.shape[1]))
+
+        if self.settings.hair:
+            views("hair", draw_hair, same_moment)
+        if self.settings.glasses:
+            views("glasses", draw_glasses, same_moment)
+        if self.settings.skin_detail or self.settings.gloss:
+            views("skin_detail", draw_skin, same_person)
+        return drawn
 
     def _pose(self, split: Split, index: int, linked: bool) -> dict[str, np.ndarray]:
         rng = stream(self.seed, split, index, "pose")
@@ -122,6 +157,10 @@ class LatentSampler:
             "pitch": draw_pitches(rng, self.settings, self.views, linked),
             "misalignment": draw_misalignments(rng, self.settings, self.views),
         }
+        if self.settings.photographed:
+            arrays["viewpoint"] = draw_viewpoints(
+                stream(self.seed, split, index, "viewpoint"), self.settings, self.views, linked
+            )
         if self.settings.landmark_noise > 0:
             noise = stream(self.seed, split, index, "landmarks").normal(0, 1, (self.views, 68, 2))
             arrays["landmark_noise"] = noise * self.settings.landmark_noise
@@ -129,8 +168,14 @@ class LatentSampler:
 
     def _surroundings(self, split: Split, index: int) -> dict[str, np.ndarray]:
         rng = stream(self.seed, split, index, "background")
-        drawn = [draw_background(rng) for _ in range(self.views)]
-        return {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
+        drawn = [draw_background(rng, hair=not self.settings.hair) for _ in range(self.views)]
+        arrays = {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
+        if self.settings.natural_backgrounds:
+            rng = stream(self.seed, split, index, "leaves")
+            rows = np.stack([draw_leaves(rng) for _ in range(self.views)])
+            natural = rng.random((self.views, 1)) < self.settings.natural_backgrounds
+            arrays["leaves"] = np.concatenate([rows, natural], axis=1)
+        return arrays
 
     def _occluders(self, split: Split, index: int, yaws: np.ndarray) -> np.ndarray:
         rng = stream(self.seed, split, index, "occluder")

@@ -119,3 +119,25 @@ def _direction(rng: np.random.Generator, spread: float) -> np.ndarray:
     return np.array(
         [math.sin(azimuth) * math.cos(elevation), math.sin(elevation), math.cos(azimuth) * math.cos(elevation)]
     )
+
+
+def draw_lamp(rng: np.random.Generator, light: np.ndarray, shadows: float) -> tuple[np.ndarray, np.ndarray]:
+    """Take a part of the light into one lamp that casts a shadow and makes highlights.
+
+    Args:
+        rng: where the numbers come from.
+        light: (27,) harmonics of `draw_light`.
+        shadows: share of lamps that are hard; the others are weak and cast none.
+
+    Returns:
+        what is left of the harmonics (27,), and direction (3,), colour (3,), hardness () of the lamp: (7,).
+    """
+    direction = _direction(rng, spread=80.0)
+    hard = rng.random() < shadows
+    share = rng.uniform(0.3, 0.85) if hard else rng.uniform(0.05, 0.25)
+    exposure = (_FACE_BASIS @ light.reshape(3, 9).T).mean(0)
+    # A face that looks at the lamp is as bright as before; one that looks away keeps the rest.
+    facing = np.clip(_face_normals() @ direction, 0, None).mean()
+    colour = share * exposure / max(facing, 0.25) * (1 + rng.normal(0, 0.04, 3))
+    hardness = rng.uniform(0.4, 1.0) if hard else 0.0
+    return light * (1 - share), np.array([*direction, *colour, hardness])

@@ -91,8 +91,8 @@ def aligned_pose(
     rotation: Float[Tensor, "B 3 3"],
     points5: Float[Tensor, "B 5 3"],
     target: Float[Tensor, "B 5 2"],
-    K: Float[Tensor, "3 3"],
-    distance: float,
+    K: Float[Tensor, "B 3 3"] | Float[Tensor, "3 3"],
+    distance: float | Float[Tensor, "B 3"],
     iterations: int = 5,
 ) -> Float[Tensor, "B 4 4"]:
     """Find the pose in which the five points need no alignment any more.
@@ -106,8 +106,8 @@ def aligned_pose(
         rotation: (B, 3, 3) head to camera, before alignment.
         points5: (B, 5, 3) mm, model frame: eye centres, nose base, mouth corners.
         target: (B, 5, 2) px where a similarity fit should put them.
-        K: (3, 3) intrinsics in px.
-        distance: camera z in mm to start from.
+        K: (3, 3) or (B, 3, 3) intrinsics in px.
+        distance: camera z in mm to start from, or (B, 3) places.
         iterations: rounds of the fixed point.
 
     Returns:
@@ -126,8 +126,11 @@ def aligned_pose(
         True
     """
     R = rotation
-    t = torch.zeros_like(points5[:, 0])
-    t[:, 2] = distance
+    if isinstance(distance, Tensor):
+        t = distance
+    else:
+        t = torch.zeros_like(points5[:, 0])
+        t[:, 2] = distance
     for _ in range(iterations):
         points = points5 @ R.mT + t[:, None]
         pixels = project(points, K)
@@ -143,7 +146,7 @@ def aligned_pose(
         # The points' centre is sent to where the fit sends its pixel, at the distance that the scale asks for.
         z = centre[:, 2] / scale
         pixel = transform_points2d(fit, project(centre[:, None], K)).squeeze(1)
-        xy = (pixel - K[:2, 2]) / K.diagonal()[:2] * z[:, None]
+        xy = (pixel - K[..., :2, 2]) / K.diagonal(dim1=-2, dim2=-1)[..., :2] * z[:, None]
         t = turn.matmul(t[..., None]).squeeze(-1) - moved + torch.cat([xy, z[:, None]], -1)
     return rigid(_orthonormal(R), t)
 
