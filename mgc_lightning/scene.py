@@ -35,6 +35,8 @@ class FaceViews:
         landmarks: (B, V, 68, 2) px.
         image_size: side of the images in px.
         expression_sigma: (E,) standard deviations of the expression's prior.
+        verts_neutral: (B, V, N, 3) mm, model frame: the identities without expression.
+        face_mask: (N,) vertices of the face that evaluation measures.
     """
 
     coefficients: FaceCoefficients
@@ -45,6 +47,8 @@ class FaceViews:
     landmarks: Float[Tensor, "B V 68 2"]
     image_size: int
     expression_sigma: Float[Tensor, " E"]
+    verts_neutral: Float[Tensor, "B V N 3"]
+    face_mask: Bool[Tensor, " N"]
 
     @property
     def num_views(self) -> int:
@@ -72,6 +76,7 @@ class FaceViews:
             T_cam_model=self.T_cam_model.detach(),
             rendered=rendered,
             landmarks=self.landmarks.detach(),
+            verts_neutral=self.verts_neutral.detach(),
         )
 
 
@@ -344,6 +349,8 @@ def render_views(
         landmarks=landmarks.unflatten(0, batch),
         image_size=image_size,
         expression_sigma=face_model.expression_sigma,
+        verts_neutral=face_model.shape(coefficients.identity),
+        face_mask=face_model.face_mask,
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass
 class TripletTruth:
-    """Hold what only a synthetic or scanned data set knows; for evaluation, never for training losses.
+    """Hold what only a synthetic or scanned data set knows: for evaluation, and for `GroundTruth`, the supervised loss.
 
     Attributes:
         verts_neutral: (B, V, N, 3) mm, model frame, identity alone.

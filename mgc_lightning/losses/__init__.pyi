@@ -1,6 +1,7 @@
 from .depth import depth_consistency as depth_consistency
 from .depth import depth_ratio as depth_ratio
 from .epipolar import epipolar_loss as epipolar_loss
+from .ground_truth import GroundTruth as GroundTruth
 from .identity import IdentityLoss as IdentityLoss
 from .identity import align_to_template as align_to_template
 from .identity import cosine_distance as cosine_distance
