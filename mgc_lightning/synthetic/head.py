@@ -161,7 +161,7 @@ class Head(nn.Module):
             # Depth is averaged over what is face, and given where all of a pixel is.
             known = shrink((depth > 0).float(), image_size)
             depth = shrink(depth, image_size) / known.clamp(min=1e-6) * (known > 0.99)
-            image, skin, alpha = (shrink(plane, image_size) for plane in (image, skin, alpha))
+            image, skin, alpha = (shrink(plane, image_size).clamp(0, 1) for plane in (image, skin, alpha))
         return HeadPicture(image=image, alpha=alpha, skin=skin, depth=depth)
 
     def _dress(self, latents: dict[str, Tensor], mesh: FaceMesh, points: Tensor, hair_colour: Tensor) -> Dressed:
