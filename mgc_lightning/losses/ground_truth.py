@@ -32,8 +32,9 @@ class GroundTruth(SampleLoss):
     Example:
         In a config: `extra: {truth: {loss: {class_path: mgc_lightning.losses.GroundTruth}, weight: 1.0}}`.
 
-        >>> mean_distance(torch.zeros(1, 1, 2, 3), torch.tensor([[[[3.0, 4.0, 0.0], [0.0, 0.0, 1.0]]]]), torch.ones(2))
-        tensor([[3.0000]])
+        >>> true = torch.tensor([[[[3.0, 4.0, 0.0], [0.0, 0.0, 1.0]]]])
+        >>> round(mean_distance(torch.zeros(1, 1, 2, 3), true, torch.ones(2)).item(), 3)
+        3.0
     """
 
     def __init__(
