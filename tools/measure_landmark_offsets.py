@@ -1,12 +1,12 @@
 """Measure how a detector's 68 points differ from iBUG's, and write that into the table which its points pass.
 
     python -m tools.measure_landmark_offsets render FOLDER --count 300
-    python -m tools.measure_landmark_offsets measure mediapipe FOLDER [FOLDER ...]
+    python -m tools.measure_landmark_offsets measure mediapipe --photographs FOLDER ... --renders FOLDER ...
 
 Each FOLDER holds pictures of one face and, by their stems, files of its 68 points in iBUG's convention: annotated
 photographs, photographs with the points of a detector that was trained on such annotations, or the pictures of random
-people that `render` draws, whose points are the embedded head's own. Frontal pictures count, each folder as much as
-another: photographs have real brows, renders the exact points.
+people that `render` draws, whose points are the embedded head's own. Frontal pictures count. Photographs and renders
+count alike, but for brows, which renders have painted: these are measured on photographs.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from mgc_lightning.triplets.augmentation import MIRRORED
 
 FRONTAL = 10.0
 """Yaw in degrees up to which a picture counts."""
+BROWS = slice(17, 27)
 FARTHEST = 0.15
 """Mean distance from the given points, in outer-eye distances, beyond which a detected face is another one."""
 SIZE, DISTANCE, FOCAL = 480, 700.0, 1300.0
@@ -63,28 +64,37 @@ def main() -> None:
     render.add_argument("--count", type=int, default=300)
     measure = commands.add_parser("measure")
     measure.add_argument("detector", choices=get_args(DetectorName))
-    measure.add_argument("folders", type=Path, nargs="+")
+    measure.add_argument("--photographs", type=Path, nargs="+", default=[])
+    measure.add_argument("--renders", type=Path, nargs="+", default=[])
     measure.add_argument("--weights", type=Path, nargs="+", default=[], help="the detector's weights")
     args = parser.parse_args()
     if args.command == "render":
         render_people(args.folder, args.count)
     else:
-        write_offsets(args.detector, args.folders, make_detector(args.detector, weights=args.weights))
+        detector = make_detector(args.detector, weights=args.weights)
+        write_offsets(args.detector, args.photographs, args.renders, detector)
 
 
-def write_offsets(name: str, folders: list[Path], detector: FaceDetector) -> None:
+def write_offsets(name: str, photographs: list[Path], renders: list[Path], detector: FaceDetector) -> None:
     """Measure on folders of pictures, and write the detector's row of the table."""
     model = load_face_model()
-    found = {folder.name: np.stack(list(differences(folder, detector, model))) for folder in folders}
-    for folder, values in found.items():
-        before, after = _spread(values), _spread(values - symmetric(np.median(values, axis=0)))
-        print(f"{folder}: {len(values)} frontal pictures; points 17-67 {before:.1f} % off, {after:.1f} % corrected")
-    offsets = np.mean([symmetric(np.median(values, axis=0)) for values in found.values()], axis=0)
     content = json.loads(OFFSET_DATA.read_text(encoding="utf-8"))
     content["frontal"] = frontal_frame(model.landmarks68(model.mean).numpy()).round(2).tolist()
+    # What measures reads the frontal face from the table.
+    write_table(content)
+    found, pictures = [], {}
+    for kind, folders in (("photographs", photographs), ("renders", renders)):
+        each = [np.stack(list(differences(folder, detector, model))) for folder in folders]
+        pictures[kind] = sum(len(values) for values in each)
+        if each:
+            found.append(np.mean([symmetric(np.median(values, axis=0)) for values in each], axis=0))
+            print(f"{pictures[kind]} {kind}, frontal: points 17-67 are {_size(found[-1]):.1f} % off")
+    offsets = np.mean(found, axis=0)
+    offsets[BROWS] = found[0][BROWS]
+    for kind_offsets in found:
+        print(f"    with the table's offsets {_size(kind_offsets - offsets):.1f} %")
     row = content["conventions"].setdefault(name, {"jaw": "3d"})
-    row["pictures"] = {folder: len(values) for folder, values in found.items()}
-    row["offsets"] = offsets.round(1).tolist()
+    row |= {"pictures": pictures, "offsets": offsets.round(1).tolist()}
     write_table(content)
 
 
@@ -155,8 +165,8 @@ def _light(rng: np.random.Generator) -> Float[Tensor, "1 27"]:
     return torch.tensor(np.tile(harmonics, 3), dtype=torch.float32)[None]
 
 
-def _spread(values: Float[NDArray, "P 68 2"]) -> float:
-    return float(np.sqrt((np.median(values, axis=0)[17:] ** 2).sum(axis=1).mean()))
+def _size(offsets: Float[NDArray, "68 2"]) -> float:
+    return float(np.sqrt((offsets[17:] ** 2).sum(axis=1).mean()))
 
 
 if __name__ == "__main__":
