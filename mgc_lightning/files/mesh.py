@@ -230,7 +230,7 @@ def _read_glb(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
         raise MGCError(f"{path}: expected one mesh, found {len(models)}")
     colors = getattr(models[0].visual, "vertex_attributes", {}).get("color")
     if colors is not None:
-        colors = _linear_to_srgb(np.asarray(colors)[:, :3] / 255.0)
+        colors = linear_to_srgb(np.asarray(colors)[:, :3] / 255.0)
     return np.asarray(models[0].vertices), np.asarray(models[0].faces), colors
 
 
@@ -239,7 +239,8 @@ def _srgb_to_linear(colors: NDArray) -> NDArray:
     return np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
 
 
-def _linear_to_srgb(colors: NDArray) -> NDArray:
+def linear_to_srgb(colors: NDArray) -> NDArray:
+    """Convert linear light to display-space colour (IEC 61966-2-1)."""
     return np.where(colors <= 0.0031308, colors * 12.92, 1.055 * colors ** (1 / 2.4) - 0.055)
 
 

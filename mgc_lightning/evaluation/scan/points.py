@@ -1,0 +1,123 @@
+"""The points of a scan in files: NoW's 7, iBUG's 68, or both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.evaluation.now.dataset import read_picked_points
+from mgc_lightning.metrics.now.landmarks import INDEX_IN_68, as_landmarks
+
+SUFFIXES = (".json", ".txt", ".npy", ".pp")
+ENDINGS = ("", "_landmarks", "_points", ".points")
+"""What follows a scan's stem in the name of its points, where they are not named on the command line."""
+KEYS = {"landmarks7": 7, "landmarks68": 68}
+
+
+@dataclass(frozen=True)
+class ScanPoints:
+    """Hold the points of a scan, in its own unit and frame.
+
+    Attributes:
+        landmarks7: (7, 3) NoW's, its order.
+        landmarks68: (68, 3) iBUG's, where they are known.
+        scale_to_mm: what the file says of the unit; None if it says nothing.
+    """
+
+    landmarks7: Float[NDArray, "7 3"]
+    landmarks68: Float[NDArray, "68 3"] | None = None
+    scale_to_mm: float | None = None
+
+
+def find_points(scan: Path) -> Path:
+    """Find the points beside a scan: `NAME.json`, `NAME_landmarks.json` and the like.
+
+    Raises:
+        MGCError: if there are none.
+    """
+    candidates = [scan.with_name(f"{scan.stem}{end}{suffix}") for end in ENDINGS for suffix in SUFFIXES]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        raise MGCError(
+            f"{scan}: no points beside it; expected NoW's 7 or iBUG's 68 in {scan.stem}.json, .txt, .npy or .pp, "
+            "or name their file with --points"
+        )
+    return found
+
+
+def read_scan_points(path: Path) -> ScanPoints:
+    """Read the points of a scan.
+
+    - `.json`: an object with `landmarks7` or `landmarks68` (or both) as lists of [x, y, z], and, if need be,
+      `scale_to_mm`; or a list of 7 or 68 points alone.
+    - `.txt`: 7 or 68 lines `x y z` or `x,y,z`; lines that begin with `#` are left out.
+    - `.npy`: (7, 3) or (68, 3).
+    - `.pp`: the seven picked points of MeshLab, as NoW has them.
+
+    Where only the 68 are given, the seven are taken from them.
+
+    Raises:
+        MGCError: if the file is missing or holds anything else.
+    """
+    if not path.is_file():
+        raise MGCError(f"{path}: no such file of points")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise MGCError(f"{path}: expected points as one of {SUFFIXES}, got {path.suffix!r}")
+    if suffix == ".pp":
+        return ScanPoints(read_picked_points(path).astype(np.float64))
+    try:
+        content = _read(path, suffix)
+    except (ValueError, OSError, EOFError) as error:
+        raise MGCError(f"{path}: could not be read as points ({error})") from error
+    return _from_object(content, path) if isinstance(content, Mapping) else _from_arrays([_array(content, path)], path)
+
+
+def _read(path: Path, suffix: str) -> Any:
+    if suffix == ".npy":
+        return np.load(path, allow_pickle=False)
+    text = path.read_text(encoding="utf-8")
+    if suffix == ".json":
+        return json.loads(text)
+    return np.array([line.replace(",", " ").split() for line in text.splitlines() if _says_something(line)], np.float64)
+
+
+def _says_something(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _from_object(content: Mapping[str, Any], path: Path) -> ScanPoints:
+    arrays = [_array(content[key], path) for key in KEYS if content.get(key) is not None]
+    scale = content.get("scale_to_mm")
+    if scale is not None and not (isinstance(scale, int | float) and scale > 0):
+        raise MGCError(f"{path}: expected a positive scale_to_mm, got {scale!r}")
+    return _from_arrays(arrays, path, None if scale is None else float(scale))
+
+
+def _array(values: Any, path: Path) -> Float[NDArray, "P 3"]:
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise MGCError(f"{path}: expected points [x, y, z] ({error})") from error
+    if array.ndim != 2 or array.shape[1] != 3 or len(array) not in KEYS.values() or not np.isfinite(array).all():
+        raise MGCError(
+            f"{path}: expected NoW's 7 or iBUG's 68 finite points of a scan, (7, 3) or (68, 3); got {array.shape}"
+        )
+    return array
+
+
+def _from_arrays(arrays: Sequence[NDArray], path: Path, scale: float | None = None) -> ScanPoints:
+    by_count = {len(array): array for array in arrays}
+    if not by_count:
+        raise MGCError(f"{path}: expected `landmarks7` or `landmarks68`, found neither")
+    all68 = by_count.get(68)
+    seven = by_count[7] if 7 in by_count or all68 is None else all68[list(INDEX_IN_68)]
+    return ScanPoints(as_landmarks(seven, str(path)), all68, scale)

@@ -1,0 +1,53 @@
+"""The scores on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from mgc_lightning.evaluation.scan.benchmark import HeadResult
+from mgc_lightning.evaluation.scan.crops import TITLES
+from mgc_lightning.evaluation.scan.summary import IDENTITY, NOW, SummaryRow
+
+
+def summary_table(rows: Sequence[SummaryRow], heads: Sequence[str]) -> Table:
+    """Lay out the rows, a section for each kind of error."""
+    columns = list(rows[0].values)
+    shown = heads[0] if len(heads) == 1 else f"mean of {len(heads)} heads"
+    table = Table(title=f"Scans: {shown}")
+    table.add_column("")
+    for column in columns:
+        table.add_column(TITLES.get(column, column), justify="right")  # type: ignore[call-overload]
+    table.add_column("faces", justify="right")
+    section = ""
+    for row in rows:
+        if row.section != section:
+            if section:
+                table.add_section()
+            table.add_row(row.section, style="bold")
+            section = row.section
+        digits = 2 if row.section in (NOW, IDENTITY) else 1
+        cells = ["-" if row.values[column] is None else f"{row.values[column]:.{digits}f}" for column in columns]
+        table.add_row(f"  {row.name}", *cells, str(row.count) if row.count else "")
+    return table
+
+
+def print_summary(rows: Sequence[SummaryRow], results: Sequence[HeadResult], console: Console | None = None) -> None:
+    """Print the table, and what to mind: sampled surfaces, faces that were not found."""
+    console = console or Console(width=None if Console().is_terminal else 110)
+    console.print(summary_table(rows, [result.head.name for result in results]))
+    for result in results:
+        if result.head.sampled:
+            console.print(
+                f"{result.head.name}: a coarse scan; NoW counts {len(result.head.scan.points):,} points at equal "
+                "density on its surface in place of its vertices (--votes vertices for these)"
+            )
+        for column, faces in result.faces.items():
+            missing = [p.plan.name for p, face in zip(result.photographs, faces, strict=True) if face is None]
+            if missing:
+                console.print(
+                    f"{result.head.name}: {len(missing)} of {len(faces)} photographs without a face "
+                    f"({TITLES.get(column, column)}): {', '.join(missing[:4])}{' ...' if len(missing) > 4 else ''}"  # type: ignore[call-overload]
+                )

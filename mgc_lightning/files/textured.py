@@ -1,0 +1,175 @@
+"""Meshes with a texture image, or with vertex colours, as scanners write them: OBJ with MTL, PLY, GLB."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import trimesh
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files.mesh import linear_to_srgb, read_mesh
+
+SUFFIXES = (".obj", ".ply", ".glb")
+FLAT = 8
+"""Side in px of the image that stands for a material of one colour."""
+
+
+@dataclass(frozen=True)
+class TexturedMesh:
+    """Hold a coloured surface.
+
+    Attributes:
+        points: (M, 3) float64, the vertices of the file, in its unit, number and order: what scan protocols count.
+        verts: (N, 3) float64, the vertices of the surface as it is drawn, split where the texture has seams.
+        faces: (F, 3) int64 indices into `verts`.
+        uv: (N, 2) float64 places in the texture, right and down, in [0, 1]; None without a texture.
+        texture: (3, H, W) float32 RGB in [0, 1], display space; None without one.
+        colors: (N, 3) float64 in [0, 1], display space, where there is no texture.
+    """
+
+    points: Float[NDArray, "M 3"]
+    verts: Float[NDArray, "N 3"]
+    faces: Int[NDArray, "F 3"]
+    uv: Float[NDArray, "N 2"] | None = None
+    texture: Float[Tensor, "3 H W"] | None = None
+    colors: Float[NDArray, "N 3"] | None = None
+
+
+def read_textured_mesh(path: str | os.PathLike[str]) -> TexturedMesh:
+    """Read a mesh with its colours.
+
+    An OBJ names its images in an MTL file beside it, a PLY by `comment TextureFile`, a GLB holds them; several
+    images are put side by side. Without an image the colours of the vertices are taken. Of a GLB the transforms of
+    the nodes are applied, so its unit is glTF's metre where the writer kept to it.
+
+    Raises:
+        MGCError: if the file cannot be read as a mesh, or has neither an image nor colours, or its image is missing.
+    """
+    source = Path(path)
+    if source.suffix.lower() not in SUFFIXES:
+        raise MGCError(f"{source}: expected a scan among {SUFFIXES}, got {source.suffix!r}")
+    if not source.is_file():
+        raise MGCError(f"{source}: no such scan")
+    # The careful reader first: its messages name what is wrong with a file.
+    plain = read_mesh(source) if source.suffix.lower() != ".glb" else None
+    try:
+        scene = trimesh.load_scene(source, process=False)
+        parts = [_placed(scene, node) for node in scene.graph.nodes_geometry]
+    except Exception as error:  # parsers raise anything on foreign bytes
+        raise MGCError(f"{source}: could not be read as a textured mesh ({error})") from error
+    parts = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
+    if not parts:
+        raise MGCError(f"{source}: expected a mesh with faces, found none")
+    verts = np.concatenate([part.vertices for part in parts]).astype(np.float64)
+    offsets = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
+    faces = np.concatenate([part.faces + offset for part, offset in zip(parts, offsets, strict=True)])
+    # A GLB splits vertices at seams: scan protocols would count those twice.
+    points = np.unique(verts, axis=0) if plain is None else plain.verts
+    images = [_image(part, source) for part in parts]
+    if any(image is not None for image in images):
+        uv, texture = _side_by_side(parts, images)
+        return TexturedMesh(points, verts, faces.astype(np.int64), uv, texture)
+    return TexturedMesh(points, verts, faces.astype(np.int64), colors=_vertex_colors(parts, source))
+
+
+def _placed(scene: trimesh.Scene, node: str) -> Any:
+    transform, name = scene.graph[node]
+    part = scene.geometry[name].copy()
+    part.apply_transform(transform)
+    return part
+
+
+def _image(part: trimesh.Trimesh, source: Path) -> Image.Image | None:
+    """Give the image of a part, or None if it has only colours."""
+    visual: Any = part.visual
+    if visual.kind != "texture" or getattr(visual, "uv", None) is None:
+        return None
+    image = getattr(visual.material, "image", None) or getattr(visual.material, "baseColorTexture", None)
+    if image is not None:
+        return image.convert("RGB")
+    named = _named_image(source)
+    if named:
+        raise MGCError(f"{source}: its texture {named} is not there, or is no image; put it beside the scan")
+    return None
+
+
+def _named_image(source: Path) -> str | None:
+    """Find the name of an image that a file, or the MTL beside it, asks for."""
+    texts = [source] if source.suffix.lower() == ".ply" else []
+    if source.suffix.lower() == ".obj":
+        lines = (line.split(maxsplit=1) for line in source.read_text("utf-8", errors="replace").splitlines())
+        names = [words[1].strip() for words in lines if len(words) == 2 and words[0] == "mtllib"]
+        texts = [source.parent / name for name in names]
+        missing = next((name for name, text in zip(names, texts, strict=True) if not text.is_file()), None)
+        if missing:
+            return missing
+    for text in texts:
+        for raw in text.read_bytes()[:65536].splitlines():
+            words = raw.decode("utf-8", errors="replace").split()
+            if words and words[0] == "map_Kd":
+                return words[-1]
+            if len(words) > 2 and words[:2] == ["comment", "TextureFile"]:
+                return " ".join(words[2:])
+    return None
+
+
+def _side_by_side(
+    parts: list[trimesh.Trimesh], images: list[Image.Image | None]
+) -> tuple[Float[NDArray, "N 2"], Float[Tensor, "3 H W"]]:
+    """Put the images of all parts into one, and move the parts' places with them."""
+    filled = [image if image is not None else _flat(part) for part, image in zip(parts, images, strict=True)]
+    different: list[Image.Image] = []
+    for image in filled:
+        if not any(image is other or _same(image, other) for other in different):
+            different.append(image)
+    width, height = sum(image.width for image in different), max(image.height for image in different)
+    ground = np.zeros((height, width, 3), np.uint8)
+    left = np.cumsum([0, *(image.width for image in different)])
+    for image, start in zip(different, left, strict=False):
+        ground[: image.height, start : start + image.width] = np.asarray(image)
+    places = []
+    for part, image in zip(parts, filled, strict=True):
+        index = next(i for i, other in enumerate(different) if image is other or _same(image, other))
+        uv = getattr(part.visual, "uv", None)
+        uv = np.full((len(part.vertices), 2), 0.5) if uv is None else np.asarray(uv, np.float64)[:, :2]
+        # trimesh counts v from below; places beyond the image's edge mean its edge.
+        u, v = uv[:, 0].clip(0, 1), (1 - uv[:, 1]).clip(0, 1)
+        places.append(np.stack([(left[index] + u * image.width) / width, v * image.height / height], axis=1))
+    texture = torch.from_numpy(ground).permute(2, 0, 1).float() / 255
+    return np.concatenate(places), texture
+
+
+def _same(a: Image.Image, b: Image.Image) -> bool:
+    return a.size == b.size and a.tobytes() == b.tobytes()
+
+
+def _flat(part: trimesh.Trimesh) -> Image.Image:
+    """Give an image of one colour for a part without one: its material's, or the mean of its vertices."""
+    visual: Any = part.visual
+    color = np.asarray((visual.to_color() if visual.kind == "texture" else visual).main_color)
+    return Image.new("RGB", (FLAT, FLAT), tuple(int(value) for value in color[:3]))
+
+
+def _vertex_colors(parts: list[trimesh.Trimesh], source: Path) -> Float[NDArray, "N 3"]:
+    found = []
+    for part in parts:
+        visual: Any = part.visual
+        colors = getattr(visual, "vertex_attributes", {}).get("color")
+        if colors is None and visual.kind == "vertex":
+            colors = visual.vertex_colors
+        if colors is None:
+            raise MGCError(f"{source}: neither a texture image nor colours of the vertices; expected one of them")
+        array = np.asarray(colors)
+        values = array[:, :3].astype(np.float64) / (255.0 if array.dtype.kind in "ui" else 1.0)
+        # A GLB's colours are linear (glTF 2.0, 3.7.2.1).
+        found.append(linear_to_srgb(values) if source.suffix.lower() == ".glb" else values)
+    return np.concatenate(found).clip(0, 1)
