@@ -63,7 +63,7 @@ COMMANDS: dict[str, Command | Group] = {
         "reconstruct the faces of photographs and videos: overlays, meshes, texture, depth, landmarks, coefficients",
     ),
     "benchmark": Group(
-        "score meshes by NoW and REALY, and write what their organisers take",
+        "score meshes by NoW and REALY, and write what their organisers take; score on scans of your own",
         {
             "now": Command(
                 "mgc_lightning.commands.benchmark_now:benchmark_now",
@@ -72,6 +72,10 @@ COMMANDS: dict[str, Command | Group] = {
             "realy": Command(
                 "mgc_lightning.commands.benchmark_realy:benchmark_realy",
                 "score meshes by REALY: region-aware scan-to-mesh error at the official numbers",
+            ),
+            "scan": Command(
+                "mgc_lightning.commands.benchmark_scan:benchmark_scan",
+                "photograph textured head scans, reconstruct them from the photographs, and score by NoW",
             ),
             "submit": Group(
                 "a checkpoint's predictions, in the layouts that these take",

@@ -1,5 +1,6 @@
 from . import now as now
 from . import realy as realy
+from . import scan as scan
 from .benchmark import BenchmarkRun as BenchmarkRun
 from .folder import BenchmarkFolder as BenchmarkFolder
 from .journal import Journal as Journal

@@ -5,4 +5,6 @@ from .mesh import read_mesh as read_mesh
 from .mesh import write_mesh as write_mesh
 from .places import cache_folder as cache_folder
 from .places import configs_folder as configs_folder
+from .textured import TexturedMesh as TexturedMesh
+from .textured import read_textured_mesh as read_textured_mesh
 from .unpickle import load_arrays as load_arrays

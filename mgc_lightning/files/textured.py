@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import trimesh
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
@@ -61,6 +63,23 @@ def read_textured_mesh(path: str | os.PathLike[str]) -> TexturedMesh:
         raise MGCError(f"{source}: no such scan")
     # The careful reader first: its messages name what is wrong with a file.
     plain = read_mesh(source) if source.suffix.lower() != ".glb" else None
+    named = _named_images(source)
+    parts = _parts(source)
+    verts = np.concatenate([part.vertices for part in parts]).astype(np.float64)
+    offsets = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
+    faces = np.concatenate([part.faces + offset for part, offset in zip(parts, offsets, strict=True)]).astype(np.int64)
+    # A GLB splits vertices at seams: scan protocols would count those twice.
+    points = np.unique(verts, axis=0) if plain is None else plain.verts
+    images = [_image(part, source, named) for part in parts]
+    if any(image is not None for image in images):
+        uv, texture = _side_by_side(parts, images)
+        return TexturedMesh(points, verts, faces, uv, texture)
+    if plain is not None and plain.colors is not None:
+        return TexturedMesh(points, verts, faces, colors=plain.colors[cKDTree(plain.verts).query(verts)[1]])
+    return TexturedMesh(points, verts, faces, colors=_linear_colors(parts, source))
+
+
+def _parts(source: Path) -> list[trimesh.Trimesh]:
     try:
         scene = trimesh.load_scene(source, process=False)
         parts = [_placed(scene, node) for node in scene.graph.nodes_geometry]
@@ -69,16 +88,7 @@ def read_textured_mesh(path: str | os.PathLike[str]) -> TexturedMesh:
     parts = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if not parts:
         raise MGCError(f"{source}: expected a mesh with faces, found none")
-    verts = np.concatenate([part.vertices for part in parts]).astype(np.float64)
-    offsets = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
-    faces = np.concatenate([part.faces + offset for part, offset in zip(parts, offsets, strict=True)])
-    # A GLB splits vertices at seams: scan protocols would count those twice.
-    points = np.unique(verts, axis=0) if plain is None else plain.verts
-    images = [_image(part, source) for part in parts]
-    if any(image is not None for image in images):
-        uv, texture = _side_by_side(parts, images)
-        return TexturedMesh(points, verts, faces.astype(np.int64), uv, texture)
-    return TexturedMesh(points, verts, faces.astype(np.int64), colors=_vertex_colors(parts, source))
+    return parts
 
 
 def _placed(scene: trimesh.Scene, node: str) -> Any:
@@ -88,38 +98,56 @@ def _placed(scene: trimesh.Scene, node: str) -> Any:
     return part
 
 
-def _image(part: trimesh.Trimesh, source: Path) -> Image.Image | None:
+def _image(part: trimesh.Trimesh, source: Path, named: dict[str, str]) -> Image.Image | None:
     """Give the image of a part, or None if it has only colours."""
     visual: Any = part.visual
     if visual.kind != "texture" or getattr(visual, "uv", None) is None:
         return None
     image = getattr(visual.material, "image", None) or getattr(visual.material, "baseColorTexture", None)
-    if image is not None:
-        return image.convert("RGB")
-    named = _named_image(source)
-    if named:
-        raise MGCError(f"{source}: its texture {named} is not there, or is no image; put it beside the scan")
-    return None
+    if source.suffix.lower() == ".glb":
+        return None if image is None else image.convert("RGB")
+    # trimesh makes up an image where the file names none, and says nothing where the one that it names is missing.
+    name = named.get("" if source.suffix.lower() == ".ply" else str(visual.material.name))
+    if name is None:
+        return None
+    if image is None:
+        raise MGCError(f"{source}: its texture {name} is not there, or is no image; put it beside the scan")
+    return image.convert("RGB")
 
 
-def _named_image(source: Path) -> str | None:
-    """Find the name of an image that a file, or the MTL beside it, asks for."""
-    texts = [source] if source.suffix.lower() == ".ply" else []
-    if source.suffix.lower() == ".obj":
-        lines = (line.split(maxsplit=1) for line in source.read_text("utf-8", errors="replace").splitlines())
-        names = [words[1].strip() for words in lines if len(words) == 2 and words[0] == "mtllib"]
-        texts = [source.parent / name for name in names]
-        missing = next((name for name, text in zip(names, texts, strict=True) if not text.is_file()), None)
-        if missing:
-            return missing
-    for text in texts:
-        for raw in text.read_bytes()[:65536].splitlines():
-            words = raw.decode("utf-8", errors="replace").split()
-            if words and words[0] == "map_Kd":
-                return words[-1]
-            if len(words) > 2 and words[:2] == ["comment", "TextureFile"]:
-                return " ".join(words[2:])
-    return None
+def _named_images(source: Path) -> dict[str, str]:
+    """Read which images a file asks for: material -> file; of a PLY, which has no materials, under no name.
+
+    Raises:
+        MGCError: if an OBJ names an MTL file that is not there.
+    """
+    if source.suffix.lower() == ".ply":
+        head = source.read_bytes()[:65536].split(b"end_header")[0].decode("utf-8", errors="replace")
+        comments = [line.split(maxsplit=2) for line in head.splitlines()]
+        names = [words[2] for words in comments if len(words) == 3 and words[1].lower() == "texturefile"]
+        return {"": names[0]} if names else {}
+    images: dict[str, str] = {}
+    for words in _lines(source, ("mtllib",)) if source.suffix.lower() == ".obj" else ():
+        library = source.parent / words[1]
+        if not library.is_file():
+            raise MGCError(
+                f"{source}: its materials {words[1]} are not there; put them, and the image, beside the scan"
+            )
+        material = ""
+        for keyword, value in _lines(library, ("newmtl", "map_Kd")):
+            if keyword == "newmtl":
+                material = value
+            else:
+                images[material] = value.split()[-1] if value.startswith("-") else value
+    return images
+
+
+def _lines(path: Path, keywords: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Give keyword and rest of the lines that begin with one of the keywords."""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split(maxsplit=1)
+        if len(words) == 2 and words[0] in keywords:
+            yield words[0], words[1].strip()
 
 
 def _side_by_side(
@@ -141,9 +169,10 @@ def _side_by_side(
         index = next(i for i, other in enumerate(different) if image is other or _same(image, other))
         uv = getattr(part.visual, "uv", None)
         uv = np.full((len(part.vertices), 2), 0.5) if uv is None else np.asarray(uv, np.float64)[:, :2]
-        # trimesh counts v from below; places beyond the image's edge mean its edge.
-        u, v = uv[:, 0].clip(0, 1), (1 - uv[:, 1]).clip(0, 1)
-        places.append(np.stack([(left[index] + u * image.width) / width, v * image.height / height], axis=1))
+        # trimesh counts v from below. Half a texel inside the image's edge, so that its neighbour does not shine through.
+        u = (uv[:, 0] * image.width).clip(0.5, image.width - 0.5)
+        v = ((1 - uv[:, 1]) * image.height).clip(0.5, image.height - 0.5)
+        places.append(np.stack([(left[index] + u) / width, v / height], axis=1))
     texture = torch.from_numpy(ground).permute(2, 0, 1).float() / 255
     return np.concatenate(places), texture
 
@@ -155,11 +184,12 @@ def _same(a: Image.Image, b: Image.Image) -> bool:
 def _flat(part: trimesh.Trimesh) -> Image.Image:
     """Give an image of one colour for a part without one: its material's, or the mean of its vertices."""
     visual: Any = part.visual
-    color = np.asarray((visual.to_color() if visual.kind == "texture" else visual).main_color)
+    color = np.asarray((visual.material if visual.kind == "texture" else visual).main_color)
     return Image.new("RGB", (FLAT, FLAT), tuple(int(value) for value in color[:3]))
 
 
-def _vertex_colors(parts: list[trimesh.Trimesh], source: Path) -> Float[NDArray, "N 3"]:
+def _linear_colors(parts: list[trimesh.Trimesh], source: Path) -> Float[NDArray, "N 3"]:
+    """Give the colours of a GLB's vertices, which are linear (glTF 2.0, 3.7.2.1), in display space."""
     found = []
     for part in parts:
         visual: Any = part.visual
@@ -169,7 +199,5 @@ def _vertex_colors(parts: list[trimesh.Trimesh], source: Path) -> Float[NDArray,
         if colors is None:
             raise MGCError(f"{source}: neither a texture image nor colours of the vertices; expected one of them")
         array = np.asarray(colors)
-        values = array[:, :3].astype(np.float64) / (255.0 if array.dtype.kind in "ui" else 1.0)
-        # A GLB's colours are linear (glTF 2.0, 3.7.2.1).
-        found.append(linear_to_srgb(values) if source.suffix.lower() == ".glb" else values)
-    return np.concatenate(found).clip(0, 1)
+        found.append(array[:, :3].astype(np.float64) / (255.0 if array.dtype.kind in "ui" else 1.0))
+    return linear_to_srgb(np.concatenate(found).clip(0, 1))

@@ -5,3 +5,6 @@ from .landmark_fit import initial_coefficients as initial_coefficients
 from .objective_fit import FitResult as FitResult
 from .objective_fit import StepScales as StepScales
 from .objective_fit import fit as fit
+from .scan_fit import ScanFit as ScanFit
+from .scan_fit import ScanFitSettings as ScanFitSettings
+from .scan_fit import fit_scan as fit_scan

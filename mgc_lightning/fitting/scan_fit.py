@@ -57,7 +57,7 @@ class ScanFitSettings:
     expression: bool = False
     scale: bool = True
     prior_identity: float = 1e-3
-    prior_expression: float = 1e-2
+    prior_expression: float = 3e-3
     landmarks: float = 1.0
     landmarks_end: float = 0.003
     robust: float = 4.0

@@ -8,3 +8,4 @@ from .rasterizers.choice import available_rasterizers as available_rasterizers
 from .rasterizers.choice import get_rasterizer as get_rasterizer
 from .renderer import FaceRenderer as FaceRenderer
 from .renderer import render_attributes as render_attributes
+from .textured import sample_texture as sample_texture

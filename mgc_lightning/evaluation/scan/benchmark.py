@@ -26,7 +26,7 @@ from mgc_lightning.evaluation.scan.heads import ScanHead, read_head
 from mgc_lightning.evaluation.scan.photo_set import OWN_COLOURS, PHOTOGRAPHS, TakenPhotograph, take_photographs
 from mgc_lightning.evaluation.scan.plan import plan_photographs
 from mgc_lightning.evaluation.scan.score import ScanScore, middle_of_face, score_faces, score_mesh
-from mgc_lightning.evaluation.scan.settings import HeadSource, ScanBenchmarkSettings
+from mgc_lightning.evaluation.scan.settings import ScanBenchmarkSettings
 from mgc_lightning.evaluation.scan.surfaces import painted_surface, scan_surface
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.mesh import read_mesh
@@ -39,6 +39,14 @@ from mgc_lightning.synthetic.complexion import make_complexion
 MEAN_FACE, LIMIT = "mean face", "limit"
 Progress = Callable[[str, int, int], None]
 """Called with a stage, what is done and what there is."""
+
+
+@dataclass(frozen=True)
+class HeadSource:
+    """Name a scan and its points (looked for beside it if None)."""
+
+    scan: Path
+    points: Path | None = None
 
 
 @dataclass
@@ -98,7 +106,7 @@ def run_head(
     Raises:
         MGCError: if the scan cannot be used, or a prediction cannot be read.
     """
-    head = read_head(source.scan, source.points, settings.unit, votes=settings.votes, seed=settings.photographs.seed)
+    head = read_head(source.scan, source.points, settings.unit, votes=settings.votes, seed=settings.seed)
     result = _photographed(head, output / head.name, method.face_model, settings, on_step)
     result.scores += _references(result, method.face_model)
     if method.reconstructor is not None:
@@ -111,7 +119,7 @@ def run_head(
 def _photographed(
     head: ScanHead, folder: Path, model: FaceModel, settings: ScanBenchmarkSettings, on_step: Progress
 ) -> HeadResult:
-    plans = plan_photographs(head.name, settings.photographs)
+    plans = plan_photographs(head.name, settings)
     total, done = 2 * len(plans), 0
 
     def tick() -> None:
@@ -120,16 +128,14 @@ def _photographed(
         on_step(f"{head.name}: photographs", done, total)
 
     surface = scan_surface(head.mesh, head.T_head_scan)
-    taken = take_photographs(
-        surface, head.landmarks, head, plans, folder / PHOTOGRAPHS, settings.photographs, on_photograph=tick
-    )
+    taken = take_photographs(surface, head.landmarks, head, plans, folder / PHOTOGRAPHS, settings, on_photograph=tick)
     fit = fit_scan(
         model,
         head.scan.points,
         head.landmarks,
         on_step=lambda step, steps: on_step(f"{head.name}: fit of the face model", step, steps),
     )
-    generator = torch.Generator().manual_seed(settings.photographs.seed)
+    generator = torch.Generator().manual_seed(settings.seed)
     complexion = make_complexion(model)
     colors = complexion(complexion.draw(generator, 1).to(model.mean.device))[0].cpu()
     verts = fit.to_scan(fit.verts.cpu())
@@ -141,7 +147,7 @@ def _photographed(
         head,
         plans,
         folder / OWN_COLOURS,
-        settings.photographs,
+        settings,
         {"face_model": {"name": model.name, "level": model.level, "fingerprint": model.fingerprint}},
         tick,
     )
@@ -190,7 +196,7 @@ def _reconstruct(
             result.scores.append(score_faces(result.head, result.fit, centre, column, ALONE, [photographs[i]], [face]))
         result.faces[column] = by_place
         on_step(f"{result.head.name}: one photograph", number, len(columns))
-    if settings.refine:
+    if settings.several:
         _refine(result, reconstructor, places, settings, on_step)
 
 

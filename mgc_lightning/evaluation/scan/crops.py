@@ -16,6 +16,7 @@ from mgc_lightning.evaluation.scan.photo_set import TakenPhotograph
 from mgc_lightning.photographs.landmark_files import SUFFIXES
 from mgc_lightning.reconstruction.places import FaceFinder, FacePlace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
+from mgc_lightning.reconstruction.settings import WhereSettings
 
 Column = Literal["detector", "box", "exact", "own"]
 TITLES: dict[Column, str] = {
@@ -43,7 +44,7 @@ def five_of_seven(points: Float[Tensor, "7 2"]) -> Float[Tensor, "5 2"]:
 def by_detector(reconstructor: FaceReconstructor, photograph: TakenPhotograph) -> FacePlace | None:
     """Align by the largest face that the reconstructor's detector finds; None if it finds none."""
     try:
-        return FaceFinder(reconstructor).find(photograph.read(), photograph.path)[0]
+        return FaceFinder(reconstructor, WhereSettings()).find(photograph.read(), photograph.path)[0]
     except MGCError:
         return None
 
@@ -57,7 +58,7 @@ def by_files(reconstructor: FaceReconstructor, photograph: TakenPhotograph, fold
     parts = photograph.path.parts[-3:-1]
     for place in (folder / parts[0] / parts[1], folder / parts[0], folder):
         if any((place / f"{photograph.path.stem}{suffix}").is_file() for suffix in SUFFIXES):
-            return FaceFinder(reconstructor, landmarks=place).find(photograph.read(), photograph.path)[0]
+            return FaceFinder(reconstructor, WhereSettings(landmarks=place)).find(photograph.read(), photograph.path)[0]
     return None
 
 
@@ -72,8 +73,8 @@ def by_box(
         face: (N, 3) points that the face consists of, scan's frame, mm.
         looseness: see `loose_box`.
     """
-    box = loose_box(photograph, face, looseness).tolist()
-    return FaceFinder(reconstructor, box=box).find(photograph.read(), photograph.path)[0]
+    x0, y0, x1, y1 = loose_box(photograph, face, looseness).tolist()
+    return FaceFinder(reconstructor, WhereSettings(box=(x0, y0, x1, y1))).find(photograph.read(), photograph.path)[0]
 
 
 def loose_box(photograph: TakenPhotograph, face: Float[NDArray, "N 3"], looseness: float) -> Float[NDArray, " 4"]:

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.scan.points import find_points, read_scan_points
+from mgc_lightning.evaluation.scan.settings import Votes
 from mgc_lightning.files.textured import TexturedMesh, read_textured_mesh
 from mgc_lightning.geometry.alignment import similarity_fit
 from mgc_lightning.geometry.closest_points import ClosestPoints
 from mgc_lightning.metrics.now.crop import CroppedScan, crop_scan
-from mgc_lightning.metrics.now.landmarks import UNIT_TO_MM, order_problem, unit_problem
+from mgc_lightning.metrics.now.landmarks import order_problem, unit_problem
+from mgc_lightning.metrics.now.units import UNIT_TO_MM, Unit
 
 UPRIGHT = (
     (-44.0, 31.0, 56.0),
@@ -78,9 +80,9 @@ class ScanHead:
 def read_head(
     path: Path,
     points: Path | None = None,
-    unit: str | None = None,
+    unit: Unit | None = None,
     name: str | None = None,
-    votes: str = "auto",
+    votes: Votes = "auto",
     seed: int = 0,
 ) -> ScanHead:
     """Read a scan with its points.
@@ -105,7 +107,7 @@ def read_head(
     seven = found.landmarks7 * scale
     problem = unit_problem(seven, "mm")
     if problem:
-        raise MGCError(f"{given}: {problem}; give the scan's unit with --unit")
+        raise MGCError(f"{given}: {problem}; give the scan's `unit`")
     swapped = order_problem(seven, UPRIGHT)
     if swapped:
         raise MGCError(f"{given}: {swapped}")

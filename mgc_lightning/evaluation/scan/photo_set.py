@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from torch import Tensor
 
 from mgc_lightning.evaluation.scan.camera import take_photograph
 from mgc_lightning.evaluation.scan.heads import ScanHead
-from mgc_lightning.evaluation.scan.plan import PhotographPlan, PhotographSettings, describe
+from mgc_lightning.evaluation.scan.plan import PhotographPlan, describe
+from mgc_lightning.evaluation.scan.settings import PhotographSettings
 from mgc_lightning.evaluation.scan.surfaces import Surface
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.geometry.camera import project
@@ -121,7 +122,7 @@ def _truth(
         "version": VERSION,
         "head": head.name,
         "convention": CONVENTION,
-        "settings": asdict(settings),
+        "settings": {field.name: getattr(settings, field.name) for field in fields(PhotographSettings)},
         "T_head_scan": head.T_head_scan.tolist(),
         f"{key}_mm": np.round(landmarks, 4).tolist(),
         **about,

@@ -5,59 +5,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.scan.heads import UPRIGHT
+from mgc_lightning.evaluation.scan.settings import Background, LightKind, PhotographSettings
 
-LIGHTS = ("soft", "side")
-BACKGROUNDS = ("plain", "busy")
+LIGHTS, BACKGROUNDS = get_args(LightKind), get_args(Background)
 BEHIND = 60.0
 """mm from the middle of the face back to the middle of the head, about which it is turned."""
-
-
-@dataclass(frozen=True)
-class PhotographSettings:
-    """Describe the photographs of a head.
-
-    For every distance and every light there is a moment: `yaws` photographs by cameras that stand around the head,
-    which keeps still in its light.
-
-    Attributes:
-        image_size: side of the photographs in px.
-        distances: metres from the camera to the face.
-        yaws: degrees by which the head is turned from the camera, about; give or take `yaw_jitter`.
-        yaw_jitter: degrees, uniform.
-        pitch: degrees, standard deviation; at most twice that.
-        roll: degrees, standard deviation.
-        frame: mm that the picture is high at the face, uniform between the two; a head is 230 to 260 mm high.
-        noise: standard deviation of the sensor's noise, of white.
-        quality: of JPEG, uniform between the two.
-        seed: of everything.
-    """
-
-    image_size: int = 512
-    distances: tuple[float, ...] = (0.4, 0.7, 2.0)
-    yaws: tuple[float, ...] = (-55.0, -25.0, 0.0, 25.0, 55.0)
-    yaw_jitter: float = 5.0
-    pitch: float = 7.0
-    roll: float = 4.0
-    frame: tuple[float, float] = (320.0, 420.0)
-    noise: float = 0.008
-    quality: tuple[int, int] = (82, 95)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.image_size < 64 or not self.distances or not self.yaws or min(self.distances) < 0.25:
-            raise MGCError(
-                "Expected photographs of 64 px or more, at least one distance of .25 m or more, and one yaw; got "
-                f"{self.image_size}, {self.distances} and {self.yaws}"
-            )
 
 
 @dataclass(frozen=True)
@@ -73,7 +33,7 @@ class Light:
         exposure: factor of the exposure that the face asks for.
     """
 
-    kind: str
+    kind: LightKind
     direction: tuple[float, float, float]
     ambient: float
     lamp: tuple[float, float, float]
@@ -110,7 +70,7 @@ class PhotographPlan:
     K: Float[NDArray, "3 3"]
     T_cam_head: Float[NDArray, "4 4"]
     light: Light
-    background: str
+    background: Background
     noise: float
     quality: int
     seed: tuple[int, ...] = field(default_factory=tuple)
@@ -131,7 +91,7 @@ def plan_photographs(head: str, settings: PhotographSettings) -> list[Photograph
     return plans
 
 
-def _draw_light(rng: np.random.Generator, kind: str) -> Light:
+def _draw_light(rng: np.random.Generator, kind: LightKind) -> Light:
     if kind == "soft":
         azimuth, elevation, ambient = rng.uniform(-15, 15), rng.uniform(10, 35), rng.uniform(0.5, 0.7)
         warmth = rng.normal(0, 0.03)
@@ -157,7 +117,7 @@ def _draw_photograph(
     distance: float,
     yaw: float,
     light: Light,
-    background: str,
+    background: Background,
     seed: Sequence[int],
     settings: PhotographSettings,
 ) -> PhotographPlan:

@@ -1,108 +1,104 @@
-"""The work of `mgc benchmark scan`: run with a progress bar, write, print."""
+"""The scan benchmark over several heads: loads what is measured, runs, writes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.progress import Progress
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.scan.benchmark import HeadResult, Method, run_head
+from mgc_lightning.evaluation.scan.benchmark import HeadResult, HeadSource, Method, run_head
 from mgc_lightning.evaluation.scan.results import write_results
-from mgc_lightning.evaluation.scan.settings import ScanBenchmarkSettings, pair_sources
+from mgc_lightning.evaluation.scan.settings import MethodSource, ScanBenchmarkSettings
 from mgc_lightning.evaluation.scan.sheet import write_sheet
-from mgc_lightning.evaluation.scan.summary import summarise
-from mgc_lightning.evaluation.scan.table import print_summary
-from mgc_lightning.face_models import EMBEDDED, load_face_model
+from mgc_lightning.evaluation.scan.summary import SummaryRow, summarise
+from mgc_lightning.face_models.loading import load_face_model
+from mgc_lightning.face_models.names import EMBEDDED
+from mgc_lightning.networks.predictor import load_predictor, usable_device
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 
+SHEET = "sheet.png"
+
 
 @dataclass(frozen=True)
-class MethodSource:
-    """Say where what is measured comes from.
+class ScanReport:
+    """Hold what a run found and wrote.
 
     Attributes:
-        checkpoint: a .ckpt, or an export.
-        predictions: folder of another method's meshes.
-        face_model: name or path; that of the checkpoint, or the embedded one, if None.
-        detector: name of the detector that cuts crops, or None.
-        weights: its weights.
-        device: of network and detector.
+        results: of each head.
+        rows: of the table.
+        files: scores.json, and a sheet a head.
     """
 
-    checkpoint: Path | None = None
-    predictions: Path | None = None
-    face_model: str | None = None
-    detector: str | None = None
-    weights: tuple[Path, ...] = ()
-    device: str = "cpu"
-
-    def load(self) -> Method:
-        """Load network and detector.
-
-        Raises:
-            MGCError: if one of them cannot be used.
-        """
-        if self.predictions is not None and not self.predictions.is_dir():
-            raise MGCError(f"--predictions {self.predictions}: no such folder")
-        if self.checkpoint is None:
-            if self.detector is not None:
-                raise MGCError("--detector cuts crops for a network: give --checkpoint too")
-            return Method(load_face_model(self.face_model or EMBEDDED), None, self.predictions)
-        detector = make_detector(self.detector, self.device, self.weights) if self.detector else None
-        reconstructor = FaceReconstructor.load(
-            self.checkpoint, face_model=self.face_model, detector=detector, device=self.device
-        )
-        return Method(reconstructor.face_model, reconstructor, self.predictions)
+    results: list[HeadResult]
+    rows: list[SummaryRow]
+    files: list[Path]
 
 
 def benchmark_scans(
     scans: Sequence[Path],
-    points: Sequence[Path],
     output: Path,
-    source: MethodSource,
+    *,
+    points: Sequence[Path] = (),
+    method: MethodSource | None = None,
     settings: ScanBenchmarkSettings | None = None,
-) -> list[HeadResult]:
-    """Photograph scans, reconstruct them from the photographs, score, write and print.
+    device: str = "cpu",
+    on_step: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> ScanReport:
+    """Photograph textured head scans, reconstruct them from the photographs, score by NoW, and write.
 
-    Writes below `output`: `HEAD/photographs/` and `HEAD/own_colours/` with `truth.json`, `HEAD/sheet.png`, and
-    `scores.json`.
+    Below `output`: `HEAD/photographs/` and `HEAD/own_colours/` with `truth.json`, `HEAD/sheet.png`, `scores.json`.
+    Photographs that are there already, of the same scan and settings, are used again.
 
     Args:
-        scans: textured heads.
-        points: a file for each, or none: looked for beside them.
+        scans: a head a file.
         output: folder.
-        source: what is measured.
+        points: a file for each scan, in order; if empty, they are looked for beside the scans.
+        method: what is measured.
         settings: how.
+        device: of network and detector.
+        on_step: called with a stage, what is done of it, and what there is to do.
 
     Raises:
         MGCError: if a scan, its points, the network or a prediction cannot be used.
     """
     settings = settings or ScanBenchmarkSettings()
-    sources = pair_sources(scans, points)
-    method = source.load()
-    if settings.landmarks is not None and method.reconstructor is None:
-        raise MGCError("--landmarks cuts crops for a network: give --checkpoint too")
-    console = Console(stderr=True)
-    results = []
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        tasks: dict[str, Any] = {}
+    sources = _pair(scans, points)
+    measured = load_method(method or MethodSource(), settings, device)
+    results, sheets = [], []
+    for source in sources:
+        result = run_head(source, output, measured, settings, on_step)
+        results.append(result)
+        sheets.append(write_sheet(result, measured.face_model, output / result.head.name / SHEET))
+    rows = summarise(results, measured.face_model)
+    return ScanReport(results, rows, [write_results(output, results, rows, settings), *sheets])
 
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done, total=total)
 
-        for item in sources:
-            results.append(run_head(item, output, method, settings, show))
-            write_sheet(results[-1], method.face_model, output / results[-1].head.name / "sheet.png", settings.tile)
-    rows = summarise(results, method.face_model)
-    path = write_results(output, results, rows, settings)
-    print_summary(rows, results)
-    print("\n".join(map(str, [path, *(output / result.head.name / "sheet.png" for result in results)])))
-    return results
+def _pair(scans: Sequence[Path], points: Sequence[Path]) -> list[HeadSource]:
+    if points and len(points) != len(scans):
+        raise MGCError(f"`points`: expected a file for each of {len(scans)} scans, in their order; got {len(points)}")
+    names = [scan.stem for scan in scans]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise MGCError(f"Two scans are called {twice}; their results would overwrite each other: rename one")
+    return [HeadSource(scan, points[i] if points else None) for i, scan in enumerate(scans)]
+
+
+def load_method(source: MethodSource, settings: ScanBenchmarkSettings, device: str = "cpu") -> Method:
+    """Load network and detector.
+
+    Raises:
+        MGCError: if one of them cannot be used, or a detector has no network to cut crops for.
+    """
+    if source.predictions is not None and not source.predictions.is_dir():
+        raise MGCError(f"`predictions` {source.predictions}: no such folder")
+    if source.checkpoint is None:
+        given = next((name for name in ("detector", "landmarks") if getattr(settings, name) is not None), None)
+        if given is not None:
+            raise MGCError(f"`{given}` cuts crops for a network: give its `checkpoint` too")
+        return Method(load_face_model(source.face_model or EMBEDDED), None, source.predictions)
+    place = usable_device(device)
+    predictor = load_predictor(source.checkpoint, source.face_model, None, place, source.imports)
+    detector = make_detector(settings.detector, device, settings.weights) if settings.detector else None
+    return Method(predictor.face_model, FaceReconstructor(predictor, detector, place), source.predictions)

@@ -1,71 +1,139 @@
-"""What the scan benchmark is asked for."""
+"""What the scan benchmark is told; nothing here imports torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.scan.plan import PhotographSettings
+from mgc_lightning.arguments.types import AnyPath, Count, Folder, Metavar, Modules, NameOrPath, Pixels, Share
+from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.metrics.now.units import Unit
+from mgc_lightning.photographs.settings import DetectorName
 
-Unit = Literal["mm", "cm", "m"]
 Votes = Literal["auto", "vertices", "surface"]
+"""What NoW counts: the scan's vertices, or points of its surface at equal density; `auto` takes the surface where fewer
+than 10,000 vertices would vote."""
+LightKind = Literal["soft", "side"]
+"""Even light from the front, or a warm lamp from a side."""
+Background = Literal["plain", "busy"]
+"""A wall, or things."""
 
 
-@dataclass(frozen=True)
-class ScanBenchmarkSettings:
-    """Choose what is measured.
+@dataclass(frozen=True, kw_only=True)
+class PhotographSettings:
+    """The photographs.
+
+    For every distance and every light there is a moment: a photograph for each of `yaws`, by cameras that stand around
+    the head, which keeps still in its light.
 
     Attributes:
-        photographs: which are taken.
-        unit: of scans and points; None for what the points' file says, metres for .glb, else mm.
-        votes: what NoW counts: the scan's `vertices`, points of its `surface` at equal density, or `auto`, the
-            surface where fewer than 10,000 vertices would vote.
-        landmarks: folder of 5 or 68 points for each photograph, instead of a detector.
-        box_looseness: by which each side of a box is off, of its size, a standard deviation.
-        refine: reconstruct from several photographs too.
-        steps: of that refinement.
-        tile: side in px of the pictures of the sheet.
+        image_size: side of the photographs.
+        distances: metres from the camera to the face.
+        yaws: degrees by which the head is turned from the camera, about.
+        yaw_jitter: degrees give or take, uniform.
+        pitch: degrees, standard deviation; at most twice that.
+        roll: degrees, likewise.
+        frame: mm that the picture is high at the face, between; a head is 230 to 260 mm high.
+        noise: of the sensor, standard deviation, of white.
+        quality: of JPEG, between.
+        seed: of cameras, lights, backgrounds, noise and painted colours.
     """
 
-    photographs: PhotographSettings = field(default_factory=PhotographSettings)
-    unit: Unit | None = None
-    votes: Votes = "auto"
-    landmarks: Path | None = None
-    box_looseness: float = 0.05
-    refine: bool = True
-    steps: int = 150
-    tile: int = 200
+    image_size: Pixels = 512
+    distances: Annotated[tuple[float, ...], Metavar("M")] = (0.4, 0.7, 2.0)
+    yaws: Annotated[tuple[float, ...], Metavar("DEGREES")] = (-55.0, -25.0, 0.0, 25.0, 55.0)
+    yaw_jitter: Annotated[float, Metavar("DEGREES")] = 5.0
+    pitch: Annotated[float, Metavar("DEGREES")] = 7.0
+    roll: Annotated[float, Metavar("DEGREES")] = 4.0
+    frame: Annotated[tuple[float, float], Metavar("LOW HIGH")] = (320.0, 420.0)
+    noise: Share = 0.008
+    quality: Annotated[tuple[int, int], Metavar("LOW HIGH")] = (82, 95)
+    seed: Count = 0
 
     def __post_init__(self) -> None:
+        if self.image_size < 64 or not self.distances or not self.yaws or min(self.distances) < 0.25 or self.seed < 0:
+            raise MGCError(
+                "Expected `image_size` >= 64 px, `distances` of .25 m or more, at least one of `yaws` and `seed` >= 0; "
+                f"got {self.image_size}, {self.distances}, {self.yaws} and {self.seed}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanSettings:
+    """The scans.
+
+    Attributes:
+        unit: of scans and points; if not given, what the file of points says, or metres for .glb, or mm.
+        votes: what NoW counts; auto is the surface of a coarse scan and the vertices of others.
+    """
+
+    unit: Unit | None = None
+    votes: Votes = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropSettings:
+    """Crops by a detector and by boxes.
+
+    Attributes:
+        detector: cuts the detector's crops; none if not given.
+        weights: files or folders of its weights.
+        landmarks: instead of a detector, its 5 or 68 points of each photograph of an earlier run, a file a photograph
+            by stem; what another environment's detector found.
+        box_looseness: by which each side of a box is off, of the box's size, a standard deviation.
+    """
+
+    detector: DetectorName | None = None
+    weights: tuple[AnyPath, ...] = ()
+    landmarks: Folder | None = None
+    box_looseness: Share = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralSettings:
+    """Several photographs of one person.
+
+    Attributes:
+        several: reconstruct from several photographs too, of one moment, and in different light.
+        steps: of the refinement of several.
+    """
+
+    several: bool = True
+    steps: Count = 150
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanBenchmarkSettings(SeveralSettings, CropSettings, ScanSettings, PhotographSettings):
+    """Choose what is photographed, how crops are cut, and what is counted."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("votes", self.votes, Votes)
+        if self.detector is not None:
+            check_choice("detector", self.detector, DetectorName)
         if not 0 <= self.box_looseness <= 0.5 or self.steps < 1:
             raise MGCError(
-                f"Expected a box looseness of 0 to .5 and at least one step, got {self.box_looseness} and {self.steps}"
+                f"Expected `box_looseness` of 0 to .5 and `steps` >= 1, got {self.box_looseness} and {self.steps}"
             )
+        if self.landmarks is not None and self.detector is not None:
+            raise MGCError("Give either `landmarks` or `detector`, not both")
         if self.landmarks is not None and not self.landmarks.is_dir():
-            raise MGCError(f"--landmarks {self.landmarks}: expected a folder with a file a photograph")
+            raise MGCError(f"`landmarks` {self.landmarks}: expected a folder with a file a photograph")
 
 
-@dataclass(frozen=True)
-class HeadSource:
-    """Name a scan and its points (looked for beside it if None)."""
+@dataclass(frozen=True, kw_only=True)
+class MethodSource:
+    """What is measured (with neither of the first two: the mean face and the limit).
 
-    scan: Path
-    points: Path | None = None
-
-
-def pair_sources(scans: Sequence[Path], points: Sequence[Path]) -> list[HeadSource]:
-    """Bring scans and files of points together, in order.
-
-    Raises:
-        MGCError: if there are points, but not one file a scan, or two scans have one name.
+    Attributes:
+        checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, .pt2, or the folder of one.
+        predictions: another method's neutral meshes, HEAD/photographs/NAME.obj (or .ply) with seven landmarks in
+            NAME.npy (or .txt), for the photographs of an earlier run; likewise HEAD/own_colours.
+        face_model: whose mean and limit are shown; the network's if not given.
+        imports: modules of yours that define the network's backbone, such as my_nets.
     """
-    if points and len(points) != len(scans):
-        raise MGCError(f"Expected a file of points for each of {len(scans)} scans, in their order; got {len(points)}")
-    names = [scan.stem for scan in scans]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise MGCError(f"Two scans are called {twice}; their results would overwrite each other: rename one")
-    return [HeadSource(scan, points[i] if points else None) for i, scan in enumerate(scans)]
+
+    checkpoint: AnyPath | None = None
+    predictions: Folder | None = None
+    face_model: NameOrPath | None = None
+    imports: Modules = ()

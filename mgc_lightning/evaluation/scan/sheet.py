@@ -33,7 +33,7 @@ from mgc_lightning.pictures.drawing import (
     sheet,
     to_picture,
 )
-from mgc_lightning.pictures.figures import draw_face
+from mgc_lightning.pictures.figures import Style, draw_face
 from mgc_lightning.reconstruction.pictures import draw_in_photograph
 from mgc_lightning.rendering.renderer import FaceRenderer, render_attributes
 from mgc_lightning.rendering.textured import sample_texture
@@ -170,7 +170,7 @@ class _Drawer:
     def _painted(self, verts: Tensor, faces: Tensor, normals: Tensor, colors: Tensor, view: Tensor) -> Picture:
         return self._draw(FaceMesh(verts[None], faces, normals[None], colors[None]), view, "painted", colors[None])
 
-    def _draw(self, mesh: FaceMesh, view: Tensor, style: str, colors: Tensor | None = None) -> Picture:
+    def _draw(self, mesh: FaceMesh, view: Tensor, style: Style, colors: Tensor | None = None) -> Picture:
         figure = draw_face(self.renderer, mesh, view, self.K, self.tile, style, colors=colors)
         ground = (torch.tensor(BACKGROUND)[:, None, None] / 255).expand_as(figure.image[0])
         return overlay(ground, figure.image[0], figure.alpha[0])

@@ -42,7 +42,7 @@ def print_summary(rows: Sequence[SummaryRow], results: Sequence[HeadResult], con
         if result.head.sampled:
             console.print(
                 f"{result.head.name}: a coarse scan; NoW counts {len(result.head.scan.points):,} points at equal "
-                "density on its surface in place of its vertices (--votes vertices for these)"
+                "density on its surface in place of its vertices (`--votes vertices` counts these)"
             )
         for column, faces in result.faces.items():
             missing = [p.plan.name for p, face in zip(result.photographs, faces, strict=True) if face is None]

@@ -1,0 +1,10 @@
+from .benchmark import HeadResult as HeadResult
+from .benchmark import run_head as run_head
+from .heads import ScanHead as ScanHead
+from .heads import read_head as read_head
+from .photo_set import take_photographs as take_photographs
+from .run import ScanReport as ScanReport
+from .run import benchmark_scans as benchmark_scans
+from .settings import MethodSource as MethodSource
+from .settings import PhotographSettings as PhotographSettings
+from .settings import ScanBenchmarkSettings as ScanBenchmarkSettings
