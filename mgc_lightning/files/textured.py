@@ -169,7 +169,7 @@ def _side_by_side(
         index = next(i for i, other in enumerate(different) if image is other or _same(image, other))
         uv = getattr(part.visual, "uv", None)
         uv = np.full((len(part.vertices), 2), 0.5) if uv is None else np.asarray(uv, np.float64)[:, :2]
-        # trimesh counts v from below. Half a texel inside the image's edge, so that its neighbour does not shine through.
+        # trimesh counts v from below. Half a texel inside the edge, so that the image beside does not shine through.
         u = (uv[:, 0] * image.width).clip(0.5, image.width - 0.5)
         v = ((1 - uv[:, 1]) * image.height).clip(0.5, image.height - 0.5)
         places.append(np.stack([(left[index] + u) / width, v / height], axis=1))
