@@ -38,6 +38,7 @@ def benchmark_scan(
 
     from mgc_lightning.evaluation.scan.run import benchmark_scans
     from mgc_lightning.evaluation.scan.table import print_summary
+    from mgc_lightning.synthetic.complexion import paint_person
 
     console = Console(stderr=True)
     tasks: dict[str, TaskID] = {}
@@ -49,7 +50,14 @@ def benchmark_scan(
             progress.update(tasks[name], completed=done, total=total)
 
         report = benchmark_scans(
-            scans, output, points=points, method=method, settings=settings, device=device, on_step=show
+            scans,
+            output,
+            points=points,
+            method=method,
+            settings=settings,
+            device=device,
+            paint=paint_person,
+            on_step=show,
         )
     print_summary(report.rows, report.results)
     print("\n".join(map(str, report.files)))

@@ -16,8 +16,8 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.fitting.landmark_fit import fit_landmarks3d
 from mgc_lightning.geometry.alignment import similarity_fit
 from mgc_lightning.geometry.closest_points import ClosestPoints
-from mgc_lightning.metrics.now.crop import crop_region
 from mgc_lightning.metrics.now.landmarks import INDEX_IN_68
+from mgc_lightning.metrics.now.scan import crop_region
 
 if TYPE_CHECKING:
     from mgc_lightning.face_models.face_model import FaceModel

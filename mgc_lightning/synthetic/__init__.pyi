@@ -1,6 +1,7 @@
 from .camera_noise import CameraNoise as CameraNoise
 from .complexion import Complexion as Complexion
 from .complexion import make_complexion as make_complexion
+from .complexion import paint_person as paint_person
 from .dataset import LatentDataset as LatentDataset
 from .dataset import make_triplets as make_triplets
 from .dataset import render_latents as render_latents

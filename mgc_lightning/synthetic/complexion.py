@@ -70,3 +70,16 @@ class LinearComplexion(Complexion):
 def make_complexion(face_model: FaceModel) -> Complexion:
     """Give the complexion for a face model."""
     return SkinComplexion(face_model) if has_skin(face_model) else LinearComplexion(face_model)
+
+
+def paint_person(face_model: FaceModel, seed: int) -> Float[Tensor, "N 3"]:
+    """Paint one person of the synthetic pictures: display-space RGB at the vertices; a seed is a person.
+
+    Example:
+        >>> from mgc_lightning.face_models import load_face_model
+        >>> paint_person(load_face_model("makehuman"), 0).shape
+        torch.Size([4032, 3])
+    """
+    complexion = make_complexion(face_model).to(face_model.mean.device)
+    numbers = complexion.draw(torch.Generator().manual_seed(seed), 1)
+    return complexion(numbers.to(face_model.mean))[0]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.now.predictions import MESHES, read_landmarks
@@ -34,8 +36,9 @@ from mgc_lightning.fitting.scan_fit import ScanFit, fit_scan
 from mgc_lightning.metrics.now.aggregate import pool
 from mgc_lightning.reconstruction.places import FacePlace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
-from mgc_lightning.synthetic.complexion import make_complexion
 
+Paint = Callable[[FaceModel, int], Float[Tensor, "N 3"]]
+"""Gives the vertex colours (N, 3) of a person, display space, for a face model and a seed."""
 MEAN_FACE, LIMIT = "mean face", "limit"
 Progress = Callable[[str, int, int], None]
 """Called with a stage, what is done and what there is."""
@@ -79,10 +82,12 @@ class Method:
     Attributes:
         face_model: whose mean and limit are shown, and that is painted; the network's.
         reconstructor: of the network, with a detector where one is to cut crops.
+        paint: gives the colours of our own.
         predictions: folder of meshes, `HEAD/photographs/NAME.obj` with seven landmarks in `NAME.npy`.
     """
 
     face_model: FaceModel
+    paint: Paint
     reconstructor: FaceReconstructor | None = None
     predictions: Path | None = None
 
@@ -107,7 +112,7 @@ def run_head(
         MGCError: if the scan cannot be used, or a prediction cannot be read.
     """
     head = read_head(source.scan, source.points, settings.unit, votes=settings.votes, seed=settings.seed)
-    result = _photographed(head, output / head.name, method.face_model, settings, on_step)
+    result = _photographed(head, output / head.name, method, settings, on_step)
     result.scores += _references(result, method.face_model)
     if method.reconstructor is not None:
         _reconstruct(result, method.reconstructor, settings, on_step)
@@ -117,8 +122,9 @@ def run_head(
 
 
 def _photographed(
-    head: ScanHead, folder: Path, model: FaceModel, settings: ScanBenchmarkSettings, on_step: Progress
+    head: ScanHead, folder: Path, method: Method, settings: ScanBenchmarkSettings, on_step: Progress
 ) -> HeadResult:
+    model = method.face_model
     plans = plan_photographs(head.name, settings)
     total, done = 2 * len(plans), 0
 
@@ -135,9 +141,7 @@ def _photographed(
         head.landmarks,
         on_step=lambda step, steps: on_step(f"{head.name}: fit of the face model", step, steps),
     )
-    generator = torch.Generator().manual_seed(settings.seed)
-    complexion = make_complexion(model)
-    colors = complexion(complexion.draw(generator, 1).to(model.mean.device))[0].cpu()
+    colors = method.paint(model, settings.seed).cpu()
     verts = fit.to_scan(fit.verts.cpu())
     upright = verts @ head.T_head_scan[:3, :3].T + head.T_head_scan[:3, 3]
     shown = model.faces_without(*(name for name in ("teeth",) if name in model.region_names)).cpu()
@@ -161,6 +165,13 @@ def _references(result: HeadResult, model: FaceModel) -> list[ScanScore]:
         distances = score_mesh(result.head, face).distances
         scores.append(ScanScore(result.head.name, "", name, (), pool(distances), distances))
     return scores
+
+
+def paint_by_basis(face_model: FaceModel, seed: int) -> Float[Tensor, "N 3"]:
+    """Draw colours from the face model's own albedo basis."""
+    generator = torch.Generator().manual_seed(seed)
+    numbers = torch.randn(face_model.layout.albedo, generator=generator).clamp(-3, 3)
+    return face_model.texture(numbers.to(face_model.mean))
 
 
 def mean_face(model: FaceModel) -> PredictedFace:

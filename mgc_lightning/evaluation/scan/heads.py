@@ -17,8 +17,8 @@ from mgc_lightning.evaluation.scan.settings import Votes
 from mgc_lightning.files.textured import TexturedMesh, read_textured_mesh
 from mgc_lightning.geometry.alignment import similarity_fit
 from mgc_lightning.geometry.closest_points import ClosestPoints
-from mgc_lightning.metrics.now.crop import CroppedScan, crop_scan
 from mgc_lightning.metrics.now.landmarks import order_problem, unit_problem
+from mgc_lightning.metrics.now.scan import NoWScan, crop_scan
 from mgc_lightning.metrics.now.units import UNIT_TO_MM, Unit
 
 UPRIGHT = (
@@ -58,7 +58,7 @@ class ScanHead:
     mesh: TexturedMesh
     landmarks7: Float[NDArray, "7 3"]
     landmarks68: Float[NDArray, "68 3"] | None
-    scan: CroppedScan
+    scan: NoWScan
     sampled: bool
 
     @property
@@ -127,7 +127,7 @@ def read_head(
     return ScanHead(name or path.stem, mesh, seven, all68, scan, sampled)
 
 
-def _sampled(mesh: TexturedMesh, seven: Float[NDArray, "7 3"], scan: CroppedScan, seed: int) -> CroppedScan:
+def _sampled(mesh: TexturedMesh, seven: Float[NDArray, "7 3"], scan: NoWScan, seed: int) -> NoWScan:
     """Spread points over the surface in the ball, each of the same area."""
     near = (np.linalg.norm(mesh.verts[mesh.faces] - scan.centre, axis=-1) <= scan.radius).any(axis=1)
     corners = mesh.verts[mesh.faces[near]]

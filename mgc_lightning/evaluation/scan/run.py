@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.scan.benchmark import HeadResult, HeadSource, Method, run_head
+from mgc_lightning.evaluation.scan.benchmark import HeadResult, HeadSource, Method, Paint, paint_by_basis, run_head
 from mgc_lightning.evaluation.scan.results import write_results
 from mgc_lightning.evaluation.scan.settings import MethodSource, ScanBenchmarkSettings
 from mgc_lightning.evaluation.scan.sheet import write_sheet
@@ -44,6 +44,7 @@ def benchmark_scans(
     method: MethodSource | None = None,
     settings: ScanBenchmarkSettings | None = None,
     device: str = "cpu",
+    paint: Paint = paint_by_basis,
     on_step: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> ScanReport:
     """Photograph textured head scans, reconstruct them from the photographs, score by NoW, and write.
@@ -58,6 +59,7 @@ def benchmark_scans(
         method: what is measured.
         settings: how.
         device: of network and detector.
+        paint: gives the colours of the column `own`; the command takes `synthetic.paint_person`.
         on_step: called with a stage, what is done of it, and what there is to do.
 
     Raises:
@@ -65,7 +67,7 @@ def benchmark_scans(
     """
     settings = settings or ScanBenchmarkSettings()
     sources = _pair(scans, points)
-    measured = load_method(method or MethodSource(), settings, device)
+    measured = load_method(method or MethodSource(), settings, device, paint)
     results, sheets = [], []
     for source in sources:
         result = run_head(source, output, measured, settings, on_step)
@@ -85,7 +87,9 @@ def _pair(scans: Sequence[Path], points: Sequence[Path]) -> list[HeadSource]:
     return [HeadSource(scan, points[i] if points else None) for i, scan in enumerate(scans)]
 
 
-def load_method(source: MethodSource, settings: ScanBenchmarkSettings, device: str = "cpu") -> Method:
+def load_method(
+    source: MethodSource, settings: ScanBenchmarkSettings, device: str = "cpu", paint: Paint = paint_by_basis
+) -> Method:
     """Load network and detector.
 
     Raises:
@@ -97,8 +101,8 @@ def load_method(source: MethodSource, settings: ScanBenchmarkSettings, device: s
         given = next((name for name in ("detector", "landmarks") if getattr(settings, name) is not None), None)
         if given is not None:
             raise MGCError(f"`{given}` cuts crops for a network: give its `checkpoint` too")
-        return Method(load_face_model(source.face_model or EMBEDDED), None, source.predictions)
+        return Method(load_face_model(source.face_model or EMBEDDED), paint, None, source.predictions)
     place = usable_device(device)
     predictor = load_predictor(source.checkpoint, source.face_model, None, place, source.imports)
     detector = make_detector(settings.detector, device, settings.weights) if settings.detector else None
-    return Method(predictor.face_model, FaceReconstructor(predictor, detector, place), source.predictions)
+    return Method(predictor.face_model, paint, FaceReconstructor(predictor, detector, place), source.predictions)

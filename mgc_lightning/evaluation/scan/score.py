@@ -18,7 +18,7 @@ from mgc_lightning.evaluation.scan.photo_set import TakenPhotograph
 from mgc_lightning.fitting.scan_fit import ScanFit
 from mgc_lightning.geometry.pose import rotation_error
 from mgc_lightning.metrics.now.aggregate import PooledError, pool
-from mgc_lightning.metrics.now.image import ImageError, now_error
+from mgc_lightning.metrics.now.evaluate import PredictionError, now_error
 
 INNER = slice(17, 68)
 """The 51 points inside the face: contours mean different things to different detectors."""
@@ -57,7 +57,7 @@ class ScanScore:
     background: str | None = None
 
 
-def score_mesh(head: ScanHead, face: PredictedFace) -> ImageError:
+def score_mesh(head: ScanHead, face: PredictedFace) -> PredictionError:
     """Measure a neutral mesh by NoW's protocol."""
     return now_error(head.scan, face.verts.double().numpy(), face.faces.numpy(), face.landmarks7.double().numpy())
 

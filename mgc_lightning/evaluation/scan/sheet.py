@@ -20,7 +20,7 @@ from mgc_lightning.evaluation.scan.score import score_mesh
 from mgc_lightning.evaluation.scan.surfaces import scan_surface
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.mesh import vertex_normals
-from mgc_lightning.metrics.now.image import ImageError
+from mgc_lightning.metrics.now.evaluate import PredictionError
 from mgc_lightning.pictures.drawing import (
     BACKGROUND,
     Picture,
@@ -175,7 +175,7 @@ class _Drawer:
         ground = (torch.tensor(BACKGROUND)[:, None, None] / 255).expand_as(figure.image[0])
         return overlay(ground, figure.image[0], figure.alpha[0])
 
-    def _errors(self, error: ImageError, verts: Tensor, face: PredictedFace, normals: Tensor) -> Picture:
+    def _errors(self, error: PredictionError, verts: Tensor, face: PredictedFace, normals: Tensor) -> Picture:
         errors = vertex_errors(self.result.head.scan, error, face.verts.double().numpy())
         colors = error_colors(torch.from_numpy(errors), ERROR_LIMIT).float()
         half = torch.from_numpy(camera_around(TURN / 2, 0, 0, np.array([0.0, 10.0, VIEW_DISTANCE]))).float()[None]
