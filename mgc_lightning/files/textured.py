@@ -21,6 +21,8 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.files.mesh import linear_to_srgb, read_mesh
 
 SUFFIXES = (".obj", ".ply", ".glb")
+LARGEST = 4096
+"""Longest side in px of an image; larger ones are shrunk, for memory."""
 FLAT = 8
 """Side in px of the image that stands for a material of one colour."""
 
@@ -105,14 +107,21 @@ def _image(part: trimesh.Trimesh, source: Path, named: dict[str, str]) -> Image.
         return None
     image = getattr(visual.material, "image", None) or getattr(visual.material, "baseColorTexture", None)
     if source.suffix.lower() == ".glb":
-        return None if image is None else image.convert("RGB")
+        return None if image is None else _shrunk(image)
     # trimesh makes up an image where the file names none, and says nothing where the one that it names is missing.
     name = named.get("" if source.suffix.lower() == ".ply" else str(visual.material.name))
     if name is None:
         return None
     if image is None:
         raise MGCError(f"{source}: its texture {name} is not there, or is no image; put it beside the scan")
-    return image.convert("RGB")
+    return _shrunk(image)
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    factor = LARGEST / max(image.size)
+    rgb = image.convert("RGB")
+    size = [max(1, round(side * factor)) for side in image.size]
+    return rgb.resize((size[0], size[1]), Image.Resampling.BOX) if factor < 1 else rgb
 
 
 def _named_images(source: Path) -> dict[str, str]:

@@ -79,6 +79,7 @@ def test_every_column_and_row(report):
     yaws = [rows["NoW median, mm", f"one photograph, yaw {part}"].count for part in ("0-30", "30-60")]
     assert sum(yaws) == 12
     assert rows["NoW median, mm", "3 of one moment"].values["box"] is None
+    assert rows["NoW median, mm", "3 of one moment, at 0.5 m"].count == 2
     assert rows["NoW median, mm", "3 in different light"].values["exact"] > 0
     assert rows["NME of 51 points, %", "one photograph, all"].values["exact"] > 0
     assert rows["rotation, degrees", "one photograph, all"].values["own"] > 0
@@ -111,6 +112,29 @@ def test_files(report):
     assert picture.width > 1000
     assert picture.height > 2000
     assert np.asarray(picture).std() > 20
+
+
+def test_seven_points_are_enough(scans, tmp_path):
+    """Without the 68 there is no NME of the photographs, and nothing to refine by; the rest is there."""
+    folder, _ = scans
+    points = json.loads((folder / "bob.json").read_text())
+    (tmp_path / "seven.json").write_text(json.dumps({"landmarks7": points["landmarks7"]}))
+    settings = replace(SETTINGS, image_size=64, distances=(0.7,), yaws=(0.0, 40.0))
+    method = MethodSource(checkpoint=folder / "network.safetensors")
+    report = benchmark_scans(
+        [folder / "bob.obj"], tmp_path, points=[tmp_path / "seven.json"], method=method, settings=settings
+    )
+    rows = {(row.section, row.name): row.values for row in report.rows}
+    assert all(rows["NoW median, mm", "one photograph, all"].values())
+    assert rows["NME of 51 points, %", "one photograph, all"]["exact"] is None
+    assert rows["NME of 51 points, %", "one photograph, all"]["own"] > 0
+    assert rows["rotation, degrees", "one photograph, all"]["exact"] > 0
+    # Painted faces have their 68 points.
+    assert rows["NoW median, mm", "2 of one moment"]["exact"] is None
+    assert rows["NoW median, mm", "2 of one moment"]["own"] > 0
+    # What only pictures need is let go of.
+    assert report.results[0].head.mesh.texture is None
+    assert all(face.reconstruction is None for faces in report.results[0].faces.values() for face in faces)
 
 
 def test_meshes_of_another_method(scans, report, tmp_path):

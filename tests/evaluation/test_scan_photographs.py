@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import trimesh
 from PIL import Image
 from textured_scans import LEFT, RIGHT, rigid_motion, write_scan
 
@@ -117,6 +118,18 @@ def test_units(tmp_path, head):
     content = json.loads((tmp_path / "head.json").read_text())
     (tmp_path / "head.json").write_text(json.dumps(content | {"scale_to_mm": 1000}))
     assert np.abs(read_head(tmp_path / "head.obj").landmarks7 - head.landmarks7).max() < 1e-2
+
+
+def test_a_glb_is_in_metres(folder, head, tmp_path):
+    scene = trimesh.load_scene(folder / "head.obj", process=False)
+    scene.apply_scale(0.001)
+    scene.export(tmp_path / "head.glb")
+    content = json.loads((folder / "head.json").read_text())
+    np.save(tmp_path / "head.npy", np.array(content["landmarks68"]) / 1000)
+    found = read_head(tmp_path / "head.glb")
+    assert np.abs(found.landmarks7 - head.landmarks7).max() < 1e-2
+    assert np.abs(found.mesh.verts.mean(0) - head.mesh.verts.mean(0)).max() < 1
+    assert len(found.mesh.points) <= len(head.mesh.points)
 
 
 def test_points_that_do_not_belong_to_the_scan(tmp_path):

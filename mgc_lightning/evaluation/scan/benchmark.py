@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +73,14 @@ class HeadResult:
     scores: list[ScanScore] = field(default_factory=list)
     faces: dict[str, list[PredictedFace | None]] = field(default_factory=dict)
     groups: dict[tuple[str, str, tuple[int, ...]], list[PredictedFace]] = field(default_factory=dict)
+
+    def release(self) -> None:
+        """Let go of what only pictures need: images, reconstructions, texture; heads add up."""
+        self.head = replace(self.head, mesh=replace(self.head.mesh, texture=None, uv=None, colors=None))
+        for column, faces in self.faces.items():
+            self.faces[column] = [face and replace(face, reconstruction=None) for face in faces]
+        for key, group in self.groups.items():
+            self.groups[key] = [replace(face, reconstruction=None) for face in group]
 
 
 @dataclass(frozen=True)

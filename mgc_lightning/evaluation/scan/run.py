@@ -73,6 +73,7 @@ def benchmark_scans(
         result = run_head(source, output, measured, settings, on_step)
         results.append(result)
         sheets.append(write_sheet(result, measured.face_model, output / result.head.name / SHEET))
+        result.release()
     rows = summarise(results, measured.face_model)
     return ScanReport(results, rows, [write_results(output, results, rows, settings), *sheets])
 

@@ -37,10 +37,10 @@ class ScanScore:
         distances: (M,) mm.
         rotation: degrees between the face's true and predicted turn as the camera sees it; mean over the photographs.
         nme: of the 51 inner points, percent of the square root of the area of the box of all 68; mean likewise.
-        distance: mm from the camera, of a single photograph.
-        yaw: degrees, likewise.
-        light: likewise.
-        background: likewise.
+        distance: mm from the camera, where it is one for all photographs.
+        yaw: degrees, of a single photograph.
+        light: where it is one for all.
+        background: of a single photograph.
     """
 
     head: str
@@ -86,7 +86,9 @@ def score_faces(
     pairs = list(zip(photographs, faces, strict=True))
     turns = [rotation(p, f.T_cam_model, fit, centre) for p, f in pairs if f.T_cam_model is not None]
     errors = [inner_nme(f.landmarks, p.points) for p, f in pairs if f.landmarks is not None and len(p.points) == 68]
-    single = photographs[0].plan if len(photographs) == 1 else None
+    plans = [photograph.plan for photograph in photographs]
+    single = plans[0] if len(plans) == 1 else None
+    one_moment = plans[0] if len({plan.moment for plan in plans}) == 1 else None
     return ScanScore(
         head=head.name,
         column=column,
@@ -96,9 +98,9 @@ def score_faces(
         distances=distances,
         rotation=fmean(turns) if turns else None,
         nme=fmean(errors) if errors else None,
-        distance=single.distance if single else None,
+        distance=one_moment.distance if one_moment else None,
         yaw=single.yaw if single else None,
-        light=single.light.kind if single else None,
+        light=one_moment.light.kind if one_moment else None,
         background=single.background if single else None,
     )
 
@@ -143,10 +145,11 @@ def middle_of_face(points: Float[Tensor, "7 3"]) -> Float[Tensor, " 3"]:
     return points.mean(0)
 
 
-def mean_median(scores: Sequence[ScanScore]) -> float:
-    """Pool the distances of each head, as NoW does, and average the heads' medians."""
+def mean_median(scores: Sequence[ScanScore]) -> float | None:
+    """Pool the distances of each head, as NoW does, and average the heads' medians; None without scores."""
     heads = dict.fromkeys(score.head for score in scores)
-    return fmean(pool([s.distances for s in scores if s.head == head]).median for head in heads)
+    medians = [pool([score.distances for score in scores if score.head == head]).median for head in heads]
+    return fmean(medians) if medians else None
 
 
 def mean_of(scores: Sequence[ScanScore], value: str) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,8 +37,8 @@ def summarise(results: Sequence[HeadResult], face_model: FaceModel) -> list[Summ
     columns = columns_of(results)
     return [
         *_now_rows(scores, columns),
-        *_place_rows(scores, columns, NME, "nme"),
-        *_place_rows(scores, columns, ROTATION, "rotation"),
+        *_rows(scores, columns, NME, lambda part: mean_of(part, "nme")),
+        *_rows(scores, columns, ROTATION, lambda part: mean_of(part, "rotation")),
         *_identity_rows(results, columns, face_model),
     ]
 
@@ -50,20 +50,46 @@ def columns_of(results: Sequence[HeadResult]) -> list[str]:
     return [*known, *(column for column in found if column not in TITLES)] or [""]
 
 
-Chosen = Callable[[ScanScore], bool]
-
-
-def _parts(scores: Sequence[ScanScore]) -> list[tuple[str, Chosen]]:
-    """Give the names of the parts of the photographs that are told apart, and what chooses them."""
+def _parts(scores: Sequence[ScanScore]) -> Iterator[tuple[str, list[ScanScore]]]:
+    """Give the parts of the meshes that are told apart, by name."""
+    alone = [score for score in scores if score.method == ALONE]
     distances = sorted({score.distance for score in scores if score.distance is not None})
-    parts: list[tuple[str, Chosen]] = [("all", lambda score: True)]
-    parts += [(f"at {d / 1000:g} m", lambda score, d=d: score.distance == d) for d in distances]
-    parts += [
-        (f"yaw {low:.0f}-{high:.0f}", lambda score, a=low, b=high: a <= abs(score.yaw or 0.0) < b) for low, high in BINS
-    ]
-    parts += [(f"{light} light", lambda score, kind=light: score.light == kind) for light in LIGHTS]
-    parts += [(f"{ground} background", lambda score, kind=ground: score.background == kind) for ground in BACKGROUNDS]
-    return parts
+    yield "one photograph, all", alone
+    for distance in distances:
+        yield f"one photograph, at {distance / 1000:g} m", [s for s in alone if s.distance == distance]
+    for low, high in BINS:
+        # A yaw on an edge belongs to the lower bin.
+        inside = [s for s in alone if s.yaw is not None and (low == 0 or abs(s.yaw) > low) and abs(s.yaw) <= high]
+        yield f"one photograph, yaw {low:.0f}-{high:.0f}", inside
+    for light in LIGHTS:
+        yield f"one photograph, {light} light", [s for s in alone if s.light == light]
+    for ground in BACKGROUNDS:
+        yield f"one photograph, {ground} background", [s for s in alone if s.background == ground]
+    moment = [score for score in scores if score.method == ONE_MOMENT]
+    yield f"{_photographs(moment)} of one moment", moment
+    for distance in distances:
+        yield (
+            f"{_photographs(moment)} of one moment, at {distance / 1000:g} m",
+            [score for score in moment if score.distance == distance],
+        )
+    different = [score for score in scores if score.method == DIFFERENT_LIGHT]
+    yield f"{_photographs(different)} in different light", different
+
+
+def _photographs(scores: Sequence[ScanScore]) -> int:
+    return max((len(score.photographs) for score in scores), default=0)
+
+
+def _rows(
+    scores: Sequence[ScanScore], columns: Sequence[str], section: str, value: Callable[[list[ScanScore]], float | None]
+) -> list[SummaryRow]:
+    rows = []
+    for name, part in _parts(scores):
+        by_column = {column: [score for score in part if score.column == column] for column in columns}
+        values = {column: value(found) for column, found in by_column.items()}
+        if any(number is not None for number in values.values()):
+            rows.append(SummaryRow(section, name, values, max(map(len, by_column.values()))))
+    return rows
 
 
 def _now_rows(scores: Sequence[ScanScore], columns: Sequence[str]) -> list[SummaryRow]:
@@ -71,32 +97,21 @@ def _now_rows(scores: Sequence[ScanScore], columns: Sequence[str]) -> list[Summa
     for name in (MEAN_FACE, LIMIT):
         value = mean_median([score for score in scores if score.method == name])
         rows.append(SummaryRow(NOW, name, dict.fromkeys(columns, value)))
-    alone = [score for score in scores if score.method == ALONE]
-    chosen = [(f"one photograph, {name}", [s for s in alone if choose(s)]) for name, choose in _parts(alone)]
-    chosen += [(_several(scores, m), [s for s in scores if s.method == m]) for m in (ONE_MOMENT, DIFFERENT_LIGHT)]
-    for name, part in chosen:
-        by_column = {column: [score for score in part if score.column == column] for column in columns}
-        if any(by_column.values()):
-            values = {column: mean_median(found) if found else None for column, found in by_column.items()}
-            rows.append(SummaryRow(NOW, name, values, max(map(len, by_column.values()))))
-    return rows
+    return rows + _rows(scores, columns, NOW, mean_median) + _head_rows(scores, columns)
 
 
-def _several(scores: Sequence[ScanScore], method: str) -> str:
-    count = max((len(score.photographs) for score in scores if score.method == method), default=0)
-    return f"{count} of one moment" if method == ONE_MOMENT else f"{count} in different light"
-
-
-def _place_rows(scores: Sequence[ScanScore], columns: Sequence[str], section: str, value: str) -> list[SummaryRow]:
-    alone = [score for score in scores if score.method == ALONE]
-    chosen = [(f"one photograph, {name}", [s for s in alone if choose(s)]) for name, choose in _parts(alone)[:-4]]
-    chosen += [(_several(scores, m), [s for s in scores if s.method == m]) for m in (ONE_MOMENT, DIFFERENT_LIGHT)]
+def _head_rows(scores: Sequence[ScanScore], columns: Sequence[str]) -> list[SummaryRow]:
+    """Tell heads apart, where there are several, each beside its mean face."""
+    heads = list(dict.fromkeys(score.head for score in scores))
     rows = []
-    for name, part in chosen:
-        by_column = {column: [score for score in part if score.column == column] for column in columns}
-        values = {column: mean_of(found, value) for column, found in by_column.items()}
-        if any(number is not None for number in values.values()):
-            rows.append(SummaryRow(section, name, values, max(map(len, by_column.values()))))
+    for head in heads if len(heads) > 1 else ():
+        own = [score for score in scores if score.head == head]
+        mean = mean_median([score for score in own if score.method == MEAN_FACE])
+        alone = {column: [s for s in own if s.method == ALONE and s.column == column] for column in columns}
+        if any(alone.values()):
+            values = {column: mean_median(found) for column, found in alone.items()}
+            name = f"one photograph, {head} (mean face {mean:.2f})"
+            rows.append(SummaryRow(NOW, name, values, max(map(len, alone.values()))))
     return rows
 
 
