@@ -193,9 +193,9 @@ class _ScanProblem:
         self.prior = np.array(prior)
         self.faces = face_model.faces_without(*(n for n in HIDDEN if n in face_model.region_names)).cpu().numpy()
         pick = face_model.landmarks7 if len(landmarks) == 7 else face_model.landmarks68
-        self.mean_landmarks = pick(torch.from_numpy(self.mean)).numpy()
-        moved = pick(torch.from_numpy(np.moveaxis(self.basis, -1, 0)))
-        self.landmark_basis = np.moveaxis(moved.numpy(), 0, -1)
+        self.mean_landmarks = pick(face_model.mean.double()).cpu().numpy()
+        moved = pick(torch.from_numpy(np.moveaxis(self.basis, -1, 0)).to(face_model.mean.device))
+        self.landmark_basis = np.moveaxis(moved.cpu().numpy(), 0, -1)
         self.mark_weight = np.ones(len(landmarks))
         if len(landmarks) == 68:
             self.mark_weight[JAW] = JAW_WEIGHT
@@ -214,7 +214,7 @@ class _ScanProblem:
                 with_expression=False,
                 with_scale=self.settings.scale,
             )
-            self.x[: self.count] = found.identity[0].double().numpy()
+            self.x[: self.count] = found.identity[0].double().cpu().numpy()
         s, R, t = similarity_fit(torch.from_numpy(self._model_landmarks()), target, with_scale=self.settings.scale)
         self.s, self.R, self.t = float(s), R.numpy(), t.numpy()
 
