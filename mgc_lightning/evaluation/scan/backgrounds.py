@@ -1,6 +1,6 @@
 """Backgrounds of photographs of scans: plain walls, and rooms full of things.
 
-They are not those of the synthetic training pictures, so that a network meets nothing here that it has seen.
+Drawn by other code than those of the synthetic training pictures, so that a network meets no habit of its own training.
 """
 
 from __future__ import annotations
