@@ -76,7 +76,7 @@ def make_triplets(count: int, image_size: int, focal: float, seed: int, settings
     data = SyntheticTriplets(
         image_size=image_size, focal=focal, batch_size=count, test_size=count, seed=seed, settings=settings
     )
-    return data.render(next(iter(data.test_dataloader())))
+    return data.triplets(next(iter(data.test_dataloader())))
 
 
 def errors(face_model: FaceModel, coefficients: FaceCoefficients, batch: FaceTriplet) -> tuple[Tensor, Tensor]:

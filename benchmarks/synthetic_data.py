@@ -74,7 +74,7 @@ def measure(size: int, network_name: str, threads: int, args: argparse.Namespace
         moved = {
             name: value.to(args.device) if isinstance(value, Tensor) else value for name, value in batches[-1].items()
         }
-        return data.render(moved).images.flatten(0, 1)
+        return data.triplets(moved).images.flatten(0, 1)
 
     draw()
     images = render()

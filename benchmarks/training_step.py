@@ -79,7 +79,7 @@ def main() -> None:
     data.generator.to(args.device)
     latents = next(iter(data.train_dataloader()))
     moved = {k: {n: t.to(args.device) for n, t in v.items()} if isinstance(v, dict) else v for k, v in latents.items()}
-    batch = data.render(moved)
+    batch = data.triplets(moved)
     optimizer = torch.optim.Adam(module.network.parameters(), lr=1e-5)
     steps = {"encoder alone": encoder_alone, "full step": full_step}
     seconds: dict[str, list[float]] = {name: [] for name in steps}

@@ -11,9 +11,11 @@ from callbacks.benchmark import BenchmarkCallback, predict
 from callbacks.now_pictures import log_pictures, picture_faces, write_pictures
 from datamodules.now import NoWDataModule
 from mgc_lightning.evaluation.now.table import print_scores
+from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.evaluation.submission import scored_verts
 from mgc_lightning.metrics.now.metric import NoWError
 from mgc_lightning.metrics.now.scores import NoWScores
+from mgc_lightning.metrics.now.units import Unit
 from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.structures import AlignedPhotos
 from mgc_lightning.training.module import MGCModule
@@ -64,9 +66,9 @@ class NoWBenchmark(BenchmarkCallback):
         self,
         dataset: Path | None = None,
         photos: Path | None = None,
-        split: str = "validation",
+        split: NoWSplit = "validation",
         challenge: str | None = None,
-        unit: str | None = None,
+        unit: Unit | None = None,
         neutral: bool = True,
         subset: int | None = None,
         every: int = 1,

@@ -23,6 +23,7 @@ from mgc_lightning.evaluation.submission import scored_verts
 from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.metrics.now.evaluate import now_error
 from mgc_lightning.metrics.now.scores import NoWScores
+from mgc_lightning.metrics.now.units import Unit
 from mgc_lightning.pictures.drawing import Picture, color_bar, error_colors, save_png, sheet, to_picture
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.training.module import MGCModule
@@ -74,7 +75,7 @@ def picture_faces(
     data: NoWDataModule,
     scores: NoWScores,
     number: int,
-    unit: str | None,
+    unit: Unit | None,
     neutral: bool,
     error_limit: float,
 ) -> list[FacePicture]:

@@ -12,6 +12,7 @@ from callbacks.realy_pictures import log_pictures, write_pictures
 from datamodules.realy import REALYDataModule
 from mgc_lightning.evaluation.realy.table import print_scores
 from mgc_lightning.evaluation.realy.topology import load_topology, topology_of
+from mgc_lightning.evaluation.settings import REALYView
 from mgc_lightning.evaluation.submission import scored_verts
 from mgc_lightning.metrics.realy.evaluate import PredictionErrors
 from mgc_lightning.metrics.realy.metric import REALYError
@@ -64,7 +65,7 @@ class REALYBenchmark(BenchmarkCallback):
         dataset: Path | None = None,
         photos: Path | None = None,
         landmarks: Path | None = None,
-        view: str = "frontal",
+        view: REALYView = "frontal",
         topology: str | None = None,
         neutral: bool = False,
         subset: int | None = None,

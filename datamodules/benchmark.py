@@ -10,7 +10,6 @@ import lightning as L
 from torch.utils.data import DataLoader
 
 from datamodules.ranks import rank_of
-from mgc_lightning.evaluation.journal import Named
 from mgc_lightning.evaluation.photo_sets import BenchmarkPhotos, collate
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.structures import AlignedPhotos
@@ -24,11 +23,13 @@ class BenchmarkDataModule(L.LightningDataModule):
         num_workers: processes that read photographs.
 
     Attributes:
+        dataset: gives the scan of a subject, and the files of one.
         images: those that are scored, in the order of the data set.
         photos: their crops, for the network that `align_to` was given last.
     """
 
-    images: Sequence[Named]
+    dataset: Any
+    images: Sequence[Any]
     photos: BenchmarkPhotos
 
     def __init__(self, batch_size: int, num_workers: int) -> None:
@@ -40,21 +41,28 @@ class BenchmarkDataModule(L.LightningDataModule):
         """Names of the images."""
         return [image.name for image in self.images]
 
-    @abstractmethod
     def check_files(self) -> None:
-        """Make sure that every image has all its files.
+        """Make sure that every image has the scan of its subject, and all its own files.
 
         Raises:
             MGCError: for the first that is missing.
         """
+        for subject in dict.fromkeys(image.subject for image in self.images):
+            self.dataset.scan_files(subject)
+        for image in self.images:
+            self.check_image(image)
+
+    @abstractmethod
+    def check_image(self, image: Any) -> None:
+        """Make sure that an image has all its files."""
 
     @abstractmethod
     def align_to(self, face_model: FaceModel, image_size: int) -> None:
         """Crop for a network: for its face model's mean face, at its size in px."""
 
-    @abstractmethod
     def scan(self, index: int) -> Any:
         """Read the scan of an image's subject."""
+        return self.dataset.scan(self.images[index].subject)
 
     def test_dataloader(self) -> DataLoader[AlignedPhotos]:
         """Load this process's share of the photographs."""

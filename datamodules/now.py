@@ -8,8 +8,8 @@ from datamodules.benchmark import BenchmarkDataModule
 from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
 from mgc_lightning.evaluation.now.photos import NoWPhotos
 from mgc_lightning.evaluation.photo_sets import evenly
+from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
-from mgc_lightning.metrics.now.scan import NoWScan
 
 
 class NoWDataModule(BenchmarkDataModule):
@@ -38,7 +38,7 @@ class NoWDataModule(BenchmarkDataModule):
         self,
         dataset: Path,
         photos: Path | None = None,
-        split: str = "validation",
+        split: NoWSplit = "validation",
         challenge: str | None = None,
         subset: int | None = None,
         image_size: int = 224,
@@ -49,7 +49,7 @@ class NoWDataModule(BenchmarkDataModule):
     ) -> None:
         super().__init__(batch_size, num_workers)
         self.split, self.box_scale = split, box_scale
-        self.dataset = NoWDataset(dataset, photos)
+        self.dataset: NoWDataset = NoWDataset(dataset, photos)
         self.images: list[NoWImage] = evenly(self.dataset.images(split, challenge), subset)
         self.check_files()
         self.align_to(load_face_model(face_model), image_size)
@@ -58,18 +58,7 @@ class NoWDataModule(BenchmarkDataModule):
         """Crop for a network: for its face model's mean face, at its size in px."""
         self.photos = NoWPhotos(self.dataset, self.images, face_model, image_size, self.box_scale)
 
-    def check_files(self) -> None:
-        """Make sure that every image has its photograph, box and scan.
-
-        Raises:
-            MGCError: for the first that is missing.
-        """
-        for subject in dict.fromkeys(image.subject for image in self.images):
-            self.dataset.scan_files(subject)
-        for image in self.images:
-            self.dataset.photo_file(image)
-            self.dataset.box_file(image)
-
-    def scan(self, index: int) -> NoWScan:
-        """Read the scan of an image's subject."""
-        return self.dataset.scan(self.images[index].subject)
+    def check_image(self, image: NoWImage) -> None:
+        """Make sure that an image has its photograph and its box."""
+        self.dataset.photo_file(image)
+        self.dataset.box_file(image)

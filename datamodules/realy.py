@@ -8,8 +8,8 @@ from datamodules.benchmark import BenchmarkDataModule
 from mgc_lightning.evaluation.photo_sets import evenly
 from mgc_lightning.evaluation.realy.dataset import REALYDataset, REALYImage
 from mgc_lightning.evaluation.realy.photos import REALYPhotos
+from mgc_lightning.evaluation.settings import REALYView
 from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
-from mgc_lightning.metrics.realy.scan import REALYScan
 
 
 class REALYDataModule(BenchmarkDataModule):
@@ -39,7 +39,7 @@ class REALYDataModule(BenchmarkDataModule):
         dataset: Path,
         photos: Path | None = None,
         landmarks: Path | None = None,
-        view: str = "frontal",
+        view: REALYView = "frontal",
         subset: int | None = None,
         image_size: int = 224,
         face_model: str = EMBEDDED,
@@ -48,7 +48,7 @@ class REALYDataModule(BenchmarkDataModule):
     ) -> None:
         super().__init__(batch_size, num_workers)
         self.view = view
-        self.dataset = REALYDataset(dataset, photos, landmarks)
+        self.dataset: REALYDataset = REALYDataset(dataset, photos, landmarks)
         self.images: list[REALYImage] = evenly(self.dataset.images(view), subset)
         self.check_files()
         self.align_to(load_face_model(face_model), image_size)
@@ -57,17 +57,6 @@ class REALYDataModule(BenchmarkDataModule):
         """Crop for a network: for its face model's mean face, at its size in px."""
         self.photos = REALYPhotos(self.dataset, self.images, face_model, image_size)
 
-    def check_files(self) -> None:
-        """Make sure that every image has its landmarks and its scan.
-
-        Raises:
-            MGCError: for the first that is missing.
-        """
-        for subject in dict.fromkeys(image.subject for image in self.images):
-            self.dataset.scan_files(subject)
-        for image in self.images:
-            self.dataset.landmark_file(image)
-
-    def scan(self, index: int) -> REALYScan:
-        """Read the scan of an image's subject."""
-        return self.dataset.scan(self.images[index].subject)
+    def check_image(self, image: REALYImage) -> None:
+        """Make sure that an image has its landmarks; it is listed by its photograph."""
+        self.dataset.landmark_file(image)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 from typing import Any
 
-import lightning as L
 from torch.utils.data import DataLoader
 
-from datamodules.ranks import rank_of
-from datamodules.samplers import GlobalBatchSampler, ResumableLoader, unfinished_batches
+from datamodules.samplers import ResumableLoader
+from datamodules.triplet_data import TripletData
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
 from mgc_lightning.rendering.rasterizers.base import RasterizerName
@@ -21,11 +19,10 @@ from mgc_lightning.synthetic.latents import LatentSampler
 from mgc_lightning.synthetic.settings import SyntheticSettings
 from mgc_lightning.synthetic.streams import Split
 
-logger = logging.getLogger(__name__)
 DEFAULTS = SyntheticSettings()
 
 
-class SyntheticTriplets(L.LightningDataModule):
+class SyntheticTriplets(TripletData):
     """Generate triplets of faces with landmarks, skin masks and ground truth.
 
     The loaders draw numbers on the CPU, by seed, split and index alone; `on_after_batch_transfer` renders them on the
@@ -36,8 +33,8 @@ class SyntheticTriplets(L.LightningDataModule):
     Args:
         face_model: name or path of the face model that pictures are made of.
         face_model_level: 0 for speed, 1 for looks; also the mesh of the ground truth.
-        image_size: side of the crops in px.
-        focal: focal length in px at 224 px; faces keep their size, the distance follows.
+        image_size: side of the crops in px; in a trainer it is the network's.
+        focal: focal length in px at 224 px, likewise; faces keep their size, the distance follows.
         batch_size: triplets a step and process.
         train_size: triplets a training epoch, over all processes.
         val_size: triplets of validation.
@@ -54,7 +51,7 @@ class SyntheticTriplets(L.LightningDataModule):
 
     Example:
         >>> data = SyntheticTriplets(image_size=32, batch_size=2, train_size=4)
-        >>> batch = data.render(next(iter(data.train_dataloader())))
+        >>> batch = data.triplets(next(iter(data.train_dataloader())))
         >>> batch.images.shape, batch.landmarks.shape
         (torch.Size([2, 3, 3, 32, 32]), torch.Size([2, 3, 68, 2]))
     """
@@ -75,90 +72,52 @@ class SyntheticTriplets(L.LightningDataModule):
         settings: SyntheticSettings = DEFAULTS,
         rasterizer: RasterizerName = "auto",
     ) -> None:
-        super().__init__()
+        super().__init__(image_size, focal, batch_size, num_workers)
         model = load_face_model(face_model, level=face_model_level)
         self.generator = TripletGenerator(
             model, image_size, focal, rasterizer, supersampling=settings.supersampling
         ).requires_grad_(False)
         self.latents = LatentSampler(model, self.generator.complexion, settings, seed, views)
         self.sizes = {"train": train_size, "val": val_size, "test": test_size, "predict": test_size}
-        self.batch_size, self.num_workers = batch_size, num_workers
-        # What determines the samples: compared when a run resumes.
         self._description = {
             "face_model": model.fingerprint,
             "face_model_level": face_model_level,
-            "image_size": image_size,
-            "focal": float(focal),
             "train_size": train_size,
             "views": views,
             "seed": seed,
             **{name: list(v) if isinstance(v, tuple) else v for name, v in asdict(settings).items()},
         }
 
+    def setup(self, stage: str) -> None:
+        """Render for the network's image size and focal length: any others would not fit it."""
+        super().setup(stage)
+        self.generator.set_camera(self.image_size, self.focal)
+
     def train_dataloader(self) -> ResumableLoader:
         """Load new samples every epoch, from the place where the run was interrupted."""
-        sampler = self._sampler("train")
-        if self.trainer is not None:
-            sampler.set_epoch(self.trainer.current_epoch)
-        return ResumableLoader(
-            LatentDataset(self.latents, "train", self.sizes["train"]),
-            batch_size=self.batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=self._pin_memory(),
-            unfinished=lambda: unfinished_batches(self.trainer),
-        )
+        size = self.sizes["train"]
+        return self.training_loader(LatentDataset(self.latents, "train", size), size)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Load the validation samples, always the same."""
-        return self._evaluation_loader("val")
+        return self._load("val")
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Load the test samples, always the same."""
-        return self._evaluation_loader("test")
+        return self._load("test")
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Load samples for prediction, always the same."""
-        return self._evaluation_loader("predict")
+        return self._load("predict")
 
-    def render(self, batch: dict[str, Any]) -> FaceTriplet:
+    def triplets(self, batch: dict[str, Any]) -> FaceTriplet:
         """Render a batch of a loader on the device where its tensors are."""
         return render_latents(self.generator, batch)
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Render numbers that have arrived on the device."""
-        return self.render(batch) if isinstance(batch, dict) else batch
+    def description(self) -> dict[str, Any]:
+        """Tell what determines the samples."""
+        return {**self._description, "image_size": self.image_size, "focal": self.focal}
 
-    def state_dict(self) -> dict[str, Any]:
-        """Describe the data, for comparison on resuming; the loader itself keeps the place in the epoch."""
-        return dict(self._description)
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Say what differs from the data of the interrupted run."""
-        changed = {
-            name: f"{state_dict[name]} -> {value}"
-            for name, value in self._description.items()
-            if name in state_dict and state_dict[name] != value
-        }
-        if changed:
-            logger.warning("Synthetic data differ from those of the checkpoint: %s", changed)
-
-    def _evaluation_loader(self, split: Split) -> DataLoader[Any]:
-        return DataLoader(
-            LatentDataset(self.latents, split, self.sizes[split]),
-            batch_size=self.batch_size,
-            sampler=self._sampler(split),
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=self._pin_memory(),
-        )
-
-    def _sampler(self, split: Split) -> GlobalBatchSampler:
-        rank, world_size = rank_of(self)
-        return GlobalBatchSampler(
-            self.sizes[split], self.batch_size, rank, world_size, new_every_epoch=split == "train"
-        )
-
-    def _pin_memory(self) -> bool:
-        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+    def _load(self, split: Split) -> DataLoader[Any]:
+        size = self.sizes[split]
+        return self.evaluation_loader(LatentDataset(self.latents, split, size), size)

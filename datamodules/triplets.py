@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 from torch.utils.data import DataLoader
 
 from datamodules.ranks import rank_of
-from datamodules.samplers import GlobalBatchSampler, ResumableLoader, unfinished_batches
+from datamodules.samplers import ResumableLoader
+from datamodules.triplet_data import TripletData
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
 from mgc_lightning.structures import FaceTriplet
-from mgc_lightning.training.module import MGCModule
 from mgc_lightning.triplets.augmentation import Augmentation, AugmentationSettings
 from mgc_lightning.triplets.dataset import SampleReader, TripletDataset, to_triplet
 from mgc_lightning.triplets.grouping import Split
@@ -22,11 +20,10 @@ from mgc_lightning.triplets.official import OfficialLayout
 from mgc_lightning.triplets.order import WindowShuffle
 from mgc_lightning.triplets.shards import ShardSet
 
-logger = logging.getLogger(__name__)
 DEFAULTS = AugmentationSettings()
 
 
-class TripletDataModule(L.LightningDataModule):
+class TripletDataModule(TripletData):
     """Load triplets of photographs for training and validation, split by identity.
 
     Training runs through the set again and again, each pass in another order; the order and the augmentation follow
@@ -69,9 +66,8 @@ class TripletDataModule(L.LightningDataModule):
         cache: Path | None = None,
         cache_gb: float = 50.0,
     ) -> None:
-        super().__init__()
-        self.path, self.image_size, self.focal = path, image_size, focal
-        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        super().__init__(image_size, focal, batch_size, num_workers)
+        self.path, self.seed = path, seed
         self.augmentation = augmentation if augment else None
         self.shuffle_shards, self.val_size, self.val_share = shuffle_shards, val_size, val_share
         self.cache, self.cache_gb = cache, cache_gb
@@ -80,33 +76,15 @@ class TripletDataModule(L.LightningDataModule):
         if self.train_size == 0:
             raise MGCError(f"{path}: no sample to train on")
 
-    def setup(self, stage: str) -> None:
-        """Take image size and focal length from the network: any others would not fit it."""
-        module = self.trainer.lightning_module if self.trainer is not None else None
-        if isinstance(module, MGCModule):
-            self.image_size, self.focal = module.network.image_size, module.network.focal
-
     def train_dataloader(self) -> ResumableLoader:
         """Load shuffled, augmented samples from the place where the run was interrupted."""
         reader = self._reader("train")
         order = WindowShuffle(reader.counts, self.shuffle_shards, self.seed)
         data = TripletDataset(reader, self.image_size, self.focal, order, self.augmentation, self.seed)
-        rank, world_size = self._ranks()
+        _, world_size = rank_of(self)
         step = self.batch_size * world_size
         # A multiple of the global batch: places then run on from epoch to epoch, and no sample is left out.
-        size = max(self.train_size - self.train_size % step, step)
-        sampler = GlobalBatchSampler(size, self.batch_size, rank, world_size, new_every_epoch=True)
-        if self.trainer is not None:
-            sampler.set_epoch(self.trainer.current_epoch)
-        return ResumableLoader(
-            data,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=self._pin_memory(),
-            unfinished=lambda: unfinished_batches(self.trainer),
-        )
+        return self.training_loader(data, max(self.train_size - self.train_size % step, step))
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """Load the validation samples as they are, always the same; none if the set keeps none."""
@@ -114,16 +92,8 @@ class TripletDataModule(L.LightningDataModule):
         count = sum(reader.counts)
         if count == 0:
             return []
-        rank, world_size = self._ranks()
-        size = min(count, self.val_size or count)
-        return DataLoader(
-            TripletDataset(reader, self.image_size, self.focal),
-            batch_size=self.batch_size,
-            sampler=GlobalBatchSampler(size, self.batch_size, rank, world_size),
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=self._pin_memory(),
-        )
+        data = TripletDataset(reader, self.image_size, self.focal)
+        return self.evaluation_loader(data, min(count, self.val_size or count))
 
     def test_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """Load the validation samples."""
@@ -140,29 +110,12 @@ class TripletDataModule(L.LightningDataModule):
             return triplet
         return self.augmenter.to(triplet.images.device)(triplet, batch["augmentation"])
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Decode bytes and augment on the device."""
-        return self.triplets(batch) if isinstance(batch, dict) else batch
-
-    def state_dict(self) -> dict[str, Any]:
-        """Describe the data, for comparison on resuming; the loader itself keeps the place in the epoch."""
+    def description(self) -> dict[str, Any]:
+        """Tell what determines the samples."""
         return {"path": self.path, "train_size": self.train_size, "seed": self.seed, "image_size": self.image_size}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Say what differs from the data of the interrupted run."""
-        changed = {name: f"{state_dict.get(name)} -> {value}" for name, value in self.state_dict().items()
-                   if state_dict.get(name, value) != value}  # fmt: skip
-        if changed:
-            logger.warning("Triplets differ from those of the checkpoint: %s", changed)
 
     def _reader(self, split: Split) -> SampleReader:
         folder = Path(self.path)
         if "://" not in self.path and (folder / "train.txt").is_file():
             return OfficialLayout(folder, split, self.val_share)
         return ShardSet(self.path, split, self.cache, self.cache_gb)
-
-    def _ranks(self) -> tuple[int, int]:
-        return rank_of(self)
-
-    def _pin_memory(self) -> bool:
-        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"

@@ -28,13 +28,14 @@ import numpy as np
 
 from mgc_lightning.evaluation.realy.topology import inner_parts
 from mgc_lightning.face_models import EMBEDDED, FaceModel, face_model_path, read_face_model, save_face_model
-from mgc_lightning.face_models.conversion import NOW_POINTS, single_vertices
+from mgc_lightning.face_models.conversion import single_vertices
 from mgc_lightning.face_models.ict import INDICES, NEUTRAL, PARTS, read_obj
 from mgc_lightning.face_models.landmark_proportions import IBUG_PROPORTIONS, landmark_proportions
 from mgc_lightning.face_models.landmark_transfer import fit_template, on_surface
-from mgc_lightning.face_models.main_pose import fit_main_pose
 from mgc_lightning.face_models.model_data import FaceModelData
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
+from mgc_lightning.geometry.main_pose import fit_main_pose
 from mgc_lightning.metrics.realy.placement import ray_distances
 from tools.makehuman_build.landmarks import PLACEMENTS, anchor_vertices
 from tools.mesh_curves import all_edges, cut, equal_arcs, follow_edges, on_edge, point_on_path
@@ -242,8 +243,8 @@ def with_landmarks(data: FaceModelData, index: np.ndarray, weights: np.ndarray) 
         data,
         landmarks68_index=index,
         landmarks68_weights=weights.astype(np.float32),
-        landmarks7_index=index[list(NOW_POINTS)],
-        landmarks7_weights=weights[list(NOW_POINTS)].astype(np.float32),
+        landmarks7_index=index[list(SEVEN_POINTS)],
+        landmarks7_weights=weights[list(SEVEN_POINTS)].astype(np.float32),
         main_pose=fit_main_pose((verts[index] * weights[..., None]).sum(axis=1)).astype(np.float32),
     )
 

@@ -11,11 +11,10 @@ import numpy as np
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.fallback_albedo import fallback_albedo
-from mgc_lightning.face_models.main_pose import fit_main_pose
 from mgc_lightning.face_models.model_data import FACE_MASK, RENDER_REGION, FaceModelData, FaceModelInfo, SourceFile
+from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
+from mgc_lightning.geometry.main_pose import fit_main_pose
 
-NOW_POINTS = (36, 39, 42, 45, 33, 48, 54)
-"""The seven NoW points among the iBUG 68."""
 FACE_RADIUS = 95.0
 """Radius in mm around the nose tip of the face that evaluation measures."""
 EYE_CORNERS = (60.0, 130.0)
@@ -113,8 +112,8 @@ def finish(raw: RawFaceModel, sources: list[Path]) -> FaceModelData:
         albedo_basis=_float(albedo_basis),
         landmarks68_index=raw.landmarks68_index.astype(np.int64),
         landmarks68_weights=_float(raw.landmarks68_weights),
-        landmarks7_index=raw.landmarks68_index[list(NOW_POINTS)].astype(np.int64),
-        landmarks7_weights=_float(raw.landmarks68_weights[list(NOW_POINTS)]),
+        landmarks7_index=raw.landmarks68_index[list(SEVEN_POINTS)].astype(np.int64),
+        landmarks7_weights=_float(raw.landmarks68_weights[list(SEVEN_POINTS)]),
         regions=np.stack([np.asarray(mask, dtype=bool) for mask in regions.values()]),
         main_pose=_float(main_pose),
         uv=None if raw.uv is None else _float(raw.uv),

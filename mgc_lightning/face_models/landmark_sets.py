@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.face_models.conversion import NOW_POINTS
 from mgc_lightning.face_models.model_data import FaceModelData
+from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
 
 PREFIX = "landmarks68."
 """Start of the names of the sets among a model's further arrays."""
@@ -47,6 +47,6 @@ def choose_landmarks(data: FaceModelData, name: str) -> FaceModelData:
         info=replace(data.info, name=f"{data.info.name}@{name}"),
         landmarks68_index=index,
         landmarks68_weights=weights,
-        landmarks7_index=index[list(NOW_POINTS)],
-        landmarks7_weights=weights[list(NOW_POINTS)],
+        landmarks7_index=index[list(SEVEN_POINTS)],
+        landmarks7_weights=weights[list(SEVEN_POINTS)],
     )

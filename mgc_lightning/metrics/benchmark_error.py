@@ -31,10 +31,6 @@ class BenchmarkError(GatheredMetric, Generic[S]):
         jobs: threads that score.
     """
 
-    is_differentiable = False
-    higher_is_better = False
-    full_state_update = False
-
     def __init__(self, names: Sequence[str], jobs: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.names, self.jobs = list(names), jobs

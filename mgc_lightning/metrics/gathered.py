@@ -18,6 +18,9 @@ class GatheredMetric(Metric):
         STATES: type and shape of a row of each list.
     """
 
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
     STATES: ClassVar[dict[str, tuple[torch.dtype, tuple[int, ...]]]] = {}
 
     def __init__(self, **kwargs: Any) -> None:

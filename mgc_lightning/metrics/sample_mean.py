@@ -26,9 +26,6 @@ class SampleMean(GatheredMetric):
         2.0
     """
 
-    higher_is_better = False
-    is_differentiable = False
-    full_state_update = False
     STATES: ClassVar = {"errors": (torch.float64, ()), "names": (torch.long, ())}
     errors: list[Tensor] | Tensor
     names: list[Tensor] | Tensor

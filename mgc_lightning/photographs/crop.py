@@ -8,17 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.geometry.landmarks68 import FIVE_POINTS, TEMPLATE_5
 from mgc_lightning.geometry.view_synthesis import Padding
 from mgc_lightning.photographs.settings import CROP_SIZE
-
-TEMPLATE_5: tuple[tuple[float, float], ...] = (
-    (81.672401, 88.470589),
-    (141.862671, 88.462921),
-    (112.000000, 132.863434),
-    (87.397392, 153.562943),
-    (136.007263, 153.552078),
-)
-"""Eyes, nose base and mouth corners of the mean BFM face at the main pose, in px of a 224 px crop."""
 
 
 def template(size: int = CROP_SIZE, device: torch.device | None = None) -> Float[Tensor, "5 2"]:
@@ -49,8 +41,7 @@ def five_points(landmarks68: Float[Tensor, "*batch 68 D"]) -> Float[Tensor, "*ba
     """
     if landmarks68.ndim < 2 or landmarks68.shape[-2] != 68:
         raise MGCError(f"Expected 68 landmarks (..., 68, D), got a tensor of shape {tuple(landmarks68.shape)}")
-    eyes = torch.stack([landmarks68[..., 36:42, :].mean(-2), landmarks68[..., 42:48, :].mean(-2)], dim=-2)
-    return torch.cat([eyes, landmarks68[..., [33, 48, 54], :]], dim=-2)
+    return torch.stack([landmarks68[..., group, :].mean(-2) for group in FIVE_POINTS], dim=-2)
 
 
 def fit_similarity_2d(

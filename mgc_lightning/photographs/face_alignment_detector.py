@@ -68,18 +68,11 @@ class FaceAlignmentDetector:
 
     def detect(self, image: Float[Tensor, "3 H W"], path: Path | None = None) -> list[DetectedFace]:
         """Detect all faces."""
-        return self._landmarks(image, None)
-
-    def landmarks_in_boxes(self, image: Float[Tensor, "3 H W"], boxes: Sequence[Sequence[float]]) -> list[DetectedFace]:
-        """Find landmarks in given boxes x0, y0, x1, y1 px, without SFD."""
-        return self._landmarks(image, [[*box[:4], 1.0] for box in boxes])
-
-    def _landmarks(self, image: Tensor, boxes: list[list[float]] | None) -> list[DetectedFace]:
         array = (image.permute(1, 2, 0).cpu().numpy() * 255).round().astype(np.uint8)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="No faces were detected")
             points, scores, found = self._network.get_landmarks_from_image(
-                array, detected_faces=boxes, return_bboxes=True, return_landmark_score=True
+                array, return_bboxes=True, return_landmark_score=True
             )
         if points is None:
             return []

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.face_models.face_model import FaceModel
@@ -24,8 +25,9 @@ from mgc_lightning.pictures.drawing import (
     sheet,
     to_picture,
 )
+from mgc_lightning.pictures.figures import Figure, draw_face
 from mgc_lightning.rendering.renderer import FaceRenderer
-from mgc_lightning.structures import FaceMesh, RenderedFace
+from mgc_lightning.structures import FaceMesh
 
 COLUMNS = ("input", "overlay", "geometry", "another view", "landmarks")
 SIDE_VIEW = 35.0
@@ -33,8 +35,6 @@ SIDE_VIEW = 35.0
 SIDE_DISTANCE = 1.3
 """Distance of the other view over that of the photograph."""
 TRUE_COLOR, PREDICTED_COLOR = (90, 230, 90), (255, 90, 90)
-SH_AMBIENT = math.sqrt(math.pi) / 2
-"""Value of the first spherical harmonic, folded with the clamped cosine (MGCNet sec. 3.2)."""
 
 
 @dataclass
@@ -83,26 +83,30 @@ def _draw_row(
 ) -> list[Picture | None]:
     coefficients = row.coefficients.map(lambda c: c[None])
     mesh, T = face_model(coefficients), pose_to_transform(coefficients.pose)
-    # Everything is drawn at twice the size and reduced: hard visibility has jagged edges.
-    size = 2 * tile
-    factor = size / row.image.shape[-1]
+    factor = tile / row.image.shape[-1]
     K = row.K.new_tensor([factor, factor, 1.0])[:, None] * row.K
-    large = torch.nn.functional.interpolate(row.image[None], size=(size, size), mode="bicubic", antialias=True)[0]
-    photograph = large.clamp(0, 1)
-    lit = renderer(mesh, T, K, coefficients.light, size, face_model.face_region_faces)
-    grey = renderer.render_geometry(mesh, T, K, size)
-    side = renderer.render_geometry(mesh, turned(T, mesh, SIDE_VIEW), K, size)
-    projected = project(transform_points(T, face_model.landmarks68(mesh.verts)), K)[0]
-    points = draw_landmarks(draw_landmarks(photograph, row.landmarks * factor, TRUE_COLOR), projected, PREDICTED_COLOR)
+    photograph = F.interpolate(row.image[None], size=(tile, tile), mode="bicubic", antialias=True)[0].clamp(0, 1)
+    dark, region = torch.full_like(photograph, 0.1), face_model.face_region_faces
+    lit = draw_face(renderer, mesh, T, K, tile, "lit", light=coefficients.light, faces=region)
+    grey = draw_face(renderer, mesh, T, K, tile)
+    side = draw_face(renderer, mesh, turned(T, mesh, SIDE_VIEW), K, tile)
+    projected = project(transform_points(T, face_model.landmarks68(mesh.verts)), row.K)[0]
+    points = draw_landmarks(row.image, row.landmarks, TRUE_COLOR, minimum=2 * tile)
+    points = draw_landmarks(points, projected * points.shape[0] / row.image.shape[-1], PREDICTED_COLOR)
     pictures: list[Picture | None] = [
         to_picture(photograph),
         _over(photograph, lit),
         _over(photograph, grey),
-        _over(torch.full_like(photograph, 0.1), side),
+        _over(dark, side),
         points,
     ]
-    if scored:
-        pictures.append(_error_picture(row, mesh, T, K, face_model, renderer, size, error_limit))
+    if scored and row.truth is None:
+        pictures.append(None)
+    elif row.truth is not None:
+        distances, mean = _errors(mesh.verts, row.truth[None], face_model)
+        painted = replace(mesh, albedo=error_colors(distances, error_limit))
+        figure = draw_face(renderer, painted, T, K, tile, "albedo", faces=region)
+        pictures.append(label(_over(dark, figure), f"mean {mean:.2f} mm"))
     return pictures
 
 
@@ -123,29 +127,15 @@ def turned(T_cam_model: Float[Tensor, "B 4 4"], mesh: FaceMesh, degrees: float) 
     return result
 
 
-def _over(photograph: Tensor, rendered: RenderedFace) -> Picture:
-    return overlay(photograph, rendered.image[0].clamp(0, 1), rendered.mask[0])
+def _over(ground: Tensor, figure: Figure) -> Picture:
+    return overlay(ground, figure.image[0], figure.alpha[0])
 
 
-def _error_picture(
-    row: SheetRow,
-    mesh: FaceMesh,
-    T: Tensor,
-    K: Tensor,
-    face_model: FaceModel,
-    renderer: FaceRenderer,
-    size: int,
-    error_limit: float,
-) -> Picture | None:
-    if row.truth is None:
-        return None
+def _errors(
+    verts: Float[Tensor, "1 N 3"], truth: Float[Tensor, "1 N 3"], face_model: FaceModel
+) -> tuple[Float[Tensor, "1 N"], float]:
+    """Give every vertex's distance to the truth after the similarity that fits the face, and the face's mean, mm."""
     mask = face_model.face_mask
-    fit = similarity_fit(mesh.verts[:, mask], row.truth[None, mask])
-    distances = (apply_similarity(mesh.verts, *fit) - row.truth[None]).norm(dim=-1)
-    mean = float(distances[0, mask].mean())
-    colors = replace(mesh, albedo=error_colors(distances, error_limit))
-    # White light of one everywhere: the first spherical harmonic alone.
-    light = torch.zeros(1, 3, 9, device=T.device)
-    light[..., 0] = 1 / SH_AMBIENT
-    rendered = renderer(colors, T, K, light.flatten(1), size, face_model.face_region_faces)
-    return label(_over(torch.full_like(rendered.image[0], 0.1), rendered), f"mean {mean:.2f} mm")
+    fit = similarity_fit(verts[:, mask], truth[:, mask])
+    distances = (apply_similarity(verts, *fit) - truth).norm(dim=-1)
+    return distances, float(distances[0, mask].mean())

@@ -36,8 +36,3 @@ class FaceNet(InceptionResnetV1):
     def train(self, mode: bool = True) -> Self:
         """Stay in evaluation mode."""
         return super().train(False)
-
-
-def load_recogniser(path: str | Path) -> FaceNet:
-    """Build FaceNet from converted weights; see `FaceNet`."""
-    return FaceNet(path)

@@ -75,18 +75,24 @@ class TripletGenerator(nn.Module):
         self.complexion = complexion or make_complexion(face_model)
         self.renderer = FaceRenderer(rasterizer)
         self.camera = CameraNoise()
-        self.image_size = image_size
-        self.distance = float(face_model.main_pose[5]) * focal / DEFAULT_FOCAL
         drop = [name for name in _NOT_DRAWN if name in face_model.region_names]
         self.register_buffer("faces", face_model.faces_without(*drop).clone(), persistent=False)
         skin = skin_probability(face_model)
         of_faces = skin[self.faces].mean(1)
         self.register_buffer("face_skin", torch.cat([of_faces, of_faces.new_zeros(1)]), persistent=False)
-        self.register_buffer("K", intrinsics(image_size, focal), persistent=False)
-        self.register_buffer("box", mean_face_box(face_model, image_size), persistent=False)
         self.supersampling = supersampling
         self.head = Head(face_model, self.faces, skin, self.renderer) if has_head(face_model) else None
         self.leaves = Leaves()
+        self.register_buffer("K", torch.eye(3), persistent=False)
+        self.register_buffer("box", torch.zeros(4), persistent=False)
+        self.set_camera(image_size, focal)
+
+    def set_camera(self, image_size: int, focal: float) -> None:
+        """Draw pictures of another size or with another focal length (px at 224 px); faces keep their size in them."""
+        self.image_size = image_size
+        self.distance = float(self.face_model.main_pose[5]) * focal / DEFAULT_FOCAL
+        self.K = intrinsics(image_size, focal).to(self.K)
+        self.box = mean_face_box(self.face_model, image_size).to(self.box)
 
     @torch.no_grad()
     def forward(self, latents: Latents, sample_id: list[str] | None = None) -> FaceTriplet:

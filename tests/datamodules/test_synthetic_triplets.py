@@ -34,7 +34,7 @@ def rank(data: SyntheticTriplets, global_rank: int, world_size: int, epoch: int 
 def test_workers_and_batch_sizes_do_not_change_samples():
     def images(**changes) -> dict[str, torch.Tensor]:
         data = make_data(**changes)
-        batches = [data.render(batch) for batch in data.train_dataloader()]
+        batches = [data.triplets(batch) for batch in data.train_dataloader()]
         return {name: image for batch in batches for name, image in zip(batch.sample_id, batch.images, strict=True)}
 
     first = images()
@@ -46,7 +46,7 @@ def test_workers_and_batch_sizes_do_not_change_samples():
 
 
 def test_another_seed_gives_other_samples():
-    first, second = (data.render(next(iter(data.val_dataloader()))) for data in (make_data(), make_data(seed=1)))
+    first, second = (data.triplets(next(iter(data.val_dataloader()))) for data in (make_data(), make_data(seed=1)))
     assert (first.truth.verts_neutral - second.truth.verts_neutral).abs().mean() > 0.3
 
 

@@ -8,8 +8,9 @@ import torch
 from mgc_lightning.coefficients import LIGHT_AMBIENT, FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import FaceModel, FaceModelData, FaceModelInfo
-from mgc_lightning.face_models.main_pose import FIVE_POINTS, TEMPLATE_224, fit_main_pose
 from mgc_lightning.geometry.border import smooth_border
+from mgc_lightning.geometry.landmarks68 import FIVE_POINTS, TEMPLATE_5
+from mgc_lightning.geometry.main_pose import fit_main_pose
 
 SQUARE = np.array([[0, 1, 2], [0, 2, 3]])
 
@@ -164,7 +165,7 @@ def test_main_pose_brings_the_template_back():
     rng = np.random.default_rng(1)
     t = np.array([3.0, -8.0, 5000.0])
     depth = rng.normal(size=5) * 10
-    camera = np.c_[(TEMPLATE_224 - 112) / 4700 * (depth + t[2])[:, None], depth + t[2]]
+    camera = np.c_[(np.array(TEMPLATE_5) - 112) / 4700 * (depth + t[2])[:, None], depth + t[2]]
     points = (camera - t) * (1, -1, -1)
     landmarks = np.zeros((68, 3))
     for group, point in zip(FIVE_POINTS, points, strict=True):

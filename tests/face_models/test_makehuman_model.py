@@ -7,10 +7,9 @@ import torch
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.realy.topology import inner_parts
 from mgc_lightning.face_models import FaceModel, available_face_models, load_face_model_data
-from mgc_lightning.face_models.conversion import NOW_POINTS
-from mgc_lightning.face_models.main_pose import FIVE_POINTS, TEMPLATE_224
 from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
 from mgc_lightning.geometry.camera import intrinsics, project
+from mgc_lightning.geometry.landmarks68 import FIVE_POINTS, SEVEN_POINTS, TEMPLATE_5
 from mgc_lightning.geometry.mesh import face_normals
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
 from tools.makehuman_build.landmarks import anchor_vertices, check_placements, parse_portable, read_placements
@@ -64,7 +63,7 @@ def test_landmarks_are_the_placements_on_triangles_of_skin(data, fine):
     assert weights.min() >= 0
     check_placements(index, data.subdivided_faces)
     assert not inner_parts(fine)[index].all(axis=1).any()
-    np.testing.assert_array_equal(data.landmarks7_index, index[list(NOW_POINTS)])
+    np.testing.assert_array_equal(data.landmarks7_index, index[list(SEVEN_POINTS)])
     with pytest.raises(MGCError, match="no triangle"):
         check_placements(index[:, [0, 0, 1]], data.subdivided_faces)
 
@@ -200,8 +199,8 @@ def test_main_pose_puts_the_five_points_on_the_template(fine):
     five = torch.stack([points[group].mean(dim=0) for group in FIVE_POINTS])
     pixels = project(transform_points(pose_to_transform(fine.main_pose), five), intrinsics(224))
     # The face's proportions are not those of the template's, so the fit leaves two pixels.
-    assert np.linalg.norm(pixels.numpy() - TEMPLATE_224, axis=1).max() < 2.2
-    assert np.abs((pixels.numpy() - TEMPLATE_224).mean(axis=0)).max() < 0.1
+    assert np.linalg.norm(pixels.numpy() - TEMPLATE_5, axis=1).max() < 2.2
+    assert np.abs((pixels.numpy() - TEMPLATE_5).mean(axis=0)).max() < 0.1
 
 
 def test_expression_units_move_what_they_name(fine):

@@ -12,7 +12,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.files.weights import load_weights, read_official
 from mgc_lightning.official.initialise import initialise_backbone
 from mgc_lightning.official.names import facenet_variables, imagenet_variables, mgcnet_variables
-from mgc_lightning.recognisers import InceptionResnetV1, load_recogniser
+from mgc_lightning.recognisers import FaceNet, InceptionResnetV1
 
 pytestmark = pytest.mark.slow
 
@@ -105,5 +105,5 @@ def test_facenet_checkpoint_converts(tensorflow, tmp_path):
     prefix = write_checkpoint(tensorflow, tmp_path, facenet_variables(InceptionResnetV1()))
     output = tmp_path / "facenet.safetensors"
     assert run("--checkpoint", prefix, "--output", output, "--network", "facenet") == 0
-    embedding = load_recogniser(output)(torch.rand(1, 3, 96, 96))
+    embedding = FaceNet(output)(torch.rand(1, 3, 96, 96))
     assert float(embedding.norm()) == pytest.approx(1)

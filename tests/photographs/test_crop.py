@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.geometry.landmarks68 import TEMPLATE_5
 from mgc_lightning.photographs.crop import (
-    TEMPLATE_5,
     fit_similarity_2d,
     five_points,
     invert_similarity,

@@ -7,7 +7,7 @@ from mgc_lightning.files.weights import save_official
 from mgc_lightning.losses.identity import IdentityLoss
 from mgc_lightning.official.checkpoint import convert_facenet
 from mgc_lightning.official.names import facenet_variables
-from mgc_lightning.recognisers import InceptionResnetV1, load_recogniser
+from mgc_lightning.recognisers import FaceNet, InceptionResnetV1
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_every_tensor_has_its_variable(variables):
 
 @pytest.mark.parametrize("size", [96, 160, 224])
 def test_embeddings_are_unit_vectors(weights, size):
-    recogniser = load_recogniser(weights)
+    recogniser = FaceNet(weights)
     with torch.no_grad():
         embeddings = recogniser(torch.rand(2, 3, size, size))
     torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(2))
@@ -54,7 +54,7 @@ def test_embeddings_are_unit_vectors(weights, size):
 
 
 def test_map_sizes_at_160_px(weights):
-    recogniser, sizes = load_recogniser(weights), []
+    recogniser, sizes = FaceNet(weights), []
     for module in (recogniser.stem, recogniser.reduction_a, recogniser.reduction_b):
         target = module[-1] if isinstance(module, torch.nn.Sequential) else module
         target.register_forward_hook(lambda module, inputs, output: sizes.append(tuple(output.shape[1:])))
@@ -64,7 +64,7 @@ def test_map_sizes_at_160_px(weights):
 
 
 def test_frozen_but_differentiable_for_images(weights):
-    loss = IdentityLoss(load_recogniser(weights), crop_size=96)
+    loss = IdentityLoss(FaceNet(weights), crop_size=96)
     assert not any(parameter.requires_grad for parameter in loss.parameters())
     crops = torch.rand(1, 3, 96, 96, requires_grad=True)
     loss.recogniser(crops)[0, 0].backward()
@@ -76,4 +76,4 @@ def test_incomplete_files_are_refused(tmp_path):
     path = tmp_path / "facenet.safetensors"
     save_official({"bottleneck.norm.bias": torch.zeros(512)}, path, {"network": "facenet"})
     with pytest.raises(MGCError, match="lacks .* tensors of the recogniser"):
-        load_recogniser(path)
+        FaceNet(path)

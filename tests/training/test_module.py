@@ -50,7 +50,7 @@ def trainer(folder: Path, **kwargs) -> L.Trainer:
 @pytest.fixture(scope="module")
 def batch():
     data = make_data()
-    return data.render(next(iter(data.val_dataloader())))
+    return data.triplets(next(iter(data.val_dataloader())))
 
 
 def test_a_fresh_network_scores_about_as_the_mean_face(batch) -> None:
@@ -118,9 +118,15 @@ def test_bf16_trains_with_geometry_in_float32(tmp_path) -> None:
     assert torch.isfinite(module.network.encoder.head.linear.weight).all()
 
 
-def test_the_wrong_image_size_is_one_clear_error(tmp_path) -> None:
-    with pytest.raises(MGCError, match=r"\(B, 3, 64, 64\).*48"):
-        trainer(tmp_path).fit(make_module(), make_data(image_size=48))
+def test_data_follow_the_networks_camera(tmp_path, caplog) -> None:
+    data = make_data(image_size=48, focal=1000.0)
+    with caplog.at_level("INFO", logger="datamodules"):
+        trainer(tmp_path).fit(make_module(), data)
+    assert data.image_size == data.generator.image_size == SIZE
+    assert torch.equal(data.generator.K.cpu(), make_data().generator.K)
+    assert data.generator.distance == make_data().generator.distance
+    assert "(64, 4700.0) px instead of (48, 1000.0)" in caplog.text
+    assert data.state_dict()["image_size"] == SIZE
 
 
 def test_triton_without_cuda_is_one_clear_error(tmp_path) -> None:

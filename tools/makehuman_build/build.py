@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from mgc_lightning.face_models.conversion import NOW_POINTS
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.face_models.main_pose import fit_main_pose
 from mgc_lightning.face_models.model_data import FaceModelData, FaceModelInfo, SourceFile
+from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
+from mgc_lightning.geometry.main_pose import fit_main_pose
 from mgc_lightning.synthetic.skin import FIELDS, MASK_NAMES, MASKS, SkinSampler
 from tools.makehuman_build.assets import (
     VERSION,
@@ -107,8 +107,8 @@ def build_face_model(
         albedo_basis=np.zeros((0, *template.shape)),
         landmarks68_index=landmarks,
         landmarks68_weights=weights,
-        landmarks7_index=landmarks[list(NOW_POINTS)],
-        landmarks7_weights=weights[list(NOW_POINTS)],
+        landmarks7_index=landmarks[list(SEVEN_POINTS)],
+        landmarks7_weights=weights[list(SEVEN_POINTS)],
         regions=np.stack(list(regions.values())),
         main_pose=fit_main_pose((geometry.mean[landmarks] * weights[..., None]).sum(axis=1)),
         subdivision=topology.subdivision,

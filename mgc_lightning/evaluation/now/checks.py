@@ -6,12 +6,13 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.now.dataset import NoWDataset
 from mgc_lightning.evaluation.now.predictions import NoWPrediction, read_landmarks
 from mgc_lightning.metrics.now.landmarks import SWAPPED, order_problem, unit_problem
+from mgc_lightning.metrics.now.units import Unit
 
 SYSTEMATIC = 0.5
 """Share of predictions from which a problem is one of the method, not of an image."""
 
 
-def check_predictions(dataset: NoWDataset, predictions: list[NoWPrediction], unit: str | None) -> list[str]:
+def check_predictions(dataset: NoWDataset, predictions: list[NoWPrediction], unit: Unit | None) -> list[str]:
     """Read all landmarks and say what looks wrong, an image a line.
 
     Swapped sides are only reported, because the protocol allows reflections.

@@ -12,15 +12,14 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.evaluation.now.boxes import read_detected_box
+from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.files.plain_obj import parse_vertices
-from mgc_lightning.metrics.now.aggregate import CHALLENGES
 from mgc_lightning.metrics.now.landmarks import as_landmarks
 from mgc_lightning.metrics.now.scan import NoWScan, crop_scan
 
-SPLITS = ("validation", "test")
 SCANS, LANDMARKS = "scans", "scans_lmks_onlypp"
 PHOTOS, BOXES = "iphone_pictures", "detected_face"
 PHOTO_ROOTS = (".", "final_release_version", "NoW_Dataset/final_release_version")
@@ -75,14 +74,13 @@ class NoWDataset:
             raise MGCError(f"{self.root}: no such folder; expected a NoW data set")
         self.photos = Path(photos) if photos is not None else None
 
-    def images(self, split: str = "validation", challenge: str | None = None) -> list[NoWImage]:
+    def images(self, split: NoWSplit = "validation", challenge: str | None = None) -> list[NoWImage]:
         """List the images of a split, of one challenge or of all.
 
         Raises:
             MGCError: if there is no such list, a line is not SUBJECT/CHALLENGE/FILE, or no image is of the challenge.
         """
-        if split not in SPLITS:
-            raise MGCError(f"Expected a split among {SPLITS}, got {split!r}")
+        check_choice("split", split, NoWSplit)
         path = self.root / f"imagepaths{split}.txt"
         images = read_image_list(path)
         if challenge is None:
@@ -165,11 +163,6 @@ def _parse_lines(path: Path, lines: list[str]) -> Iterator[NoWImage]:
                 f"characters), got {parts[-1]!r}"
             )
         yield NoWImage(parts[-3], parts[-2], parts[-1], line.strip())
-
-
-def unknown_challenges(images: list[NoWImage]) -> list[str]:
-    """List challenge folders that the official set does not have."""
-    return sorted({image.challenge for image in images} - set(CHALLENGES))
 
 
 def read_picked_points(path: Path) -> Float[NDArray, "7 3"]:

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.folder import BenchmarkFolder
-from mgc_lightning.evaluation.now.boxes import read_dictionary
 from mgc_lightning.evaluation.now.curve import draw_curves, write_curve_csv
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.metrics.now.scores import NoWScores
@@ -104,15 +102,3 @@ def write_distances(path: Path, scores: NoWScores, num_missing: int, lines: Sequ
     }
     with atomic_path(path) as temporary:
         np.save(temporary, np.array(content, dtype=object), allow_pickle=True)
-
-
-def read_distances(path: Path) -> list[np.ndarray]:
-    """Read the distances of an official file, this program's or the organisers', for curves of several methods.
-
-    Raises:
-        MGCError: if it is no such file.
-    """
-    content = read_dictionary(path)
-    if "computed_distances" not in content:
-        raise MGCError(f"{path}: expected the distances of a NoW run (a dictionary with computed_distances)")
-    return [np.asarray(part, np.float64) for part in content["computed_distances"]]

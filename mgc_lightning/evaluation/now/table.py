@@ -8,11 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from mgc_lightning.evaluation.now.published import PUBLISHED, SOURCES
+from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.metrics.now.aggregate import PooledError
 from mgc_lightning.metrics.now.scores import NoWScores
+from mgc_lightning.metrics.now.units import Unit
 
 
-def scores_table(scores: NoWScores, unit: str | None = None, split: str | None = None) -> Table:
+def scores_table(scores: NoWScores, unit: Unit | None = None, split: NoWSplit | None = None) -> Table:
     """Lay out the errors of all images and of each challenge, and the published rows, marked as such."""
     kind = "non-metrical" if unit is None else f"metrical ({unit})"
     table = Table(title=f"NoW{f', {split}' if split else ''}, {kind}, mm")
@@ -35,8 +37,8 @@ def scores_table(scores: NoWScores, unit: str | None = None, split: str | None =
 
 def print_scores(
     scores: NoWScores,
-    unit: str | None = None,
-    split: str | None = None,
+    unit: Unit | None = None,
+    split: NoWSplit | None = None,
     missing: Sequence[str] = (),
     console: Console | None = None,
 ) -> None:

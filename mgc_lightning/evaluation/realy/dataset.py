@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.evaluation.settings import REALYView
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.metrics.realy.regions import KEYPOINT_COUNT, REGIONS
 from mgc_lightning.metrics.realy.scan import REALYScan, ScanRegion
 from mgc_lightning.photographs.landmark_files import find_landmarks
 
-VIEWS = ("frontal", "side")
 KEYPOINTS, REGION_SCANS = "REALY_HIFI3D_keypoints", "REALY_scan_region"
 SCALES = "metrical_scale.txt"
 PHOTOS, LANDMARKS = "REALY_image", "REALY_landmarks"
@@ -54,7 +54,7 @@ class REALYImage:
         return int(self.name.split("_")[0])
 
     @property
-    def view(self) -> str:
+    def view(self) -> REALYView:
         """`frontal` or `side`."""
         return "side" if "_" in self.name else "frontal"
 
@@ -124,14 +124,13 @@ class REALYDataset:
                     continue
         return dict(sorted(found.items(), key=lambda item: item[0].order))
 
-    def images(self, view: str = "frontal") -> list[REALYImage]:
+    def images(self, view: REALYView = "frontal") -> list[REALYImage]:
         """List the images of a view that have a photograph.
 
         Raises:
             MGCError: if the view is unknown, or has none.
         """
-        if view not in VIEWS:
-            raise MGCError(f"Expected view to be one of {VIEWS}, got {view!r}")
+        check_choice("view", view, REALYView)
         images = [image for image in self.photo_files if image.view == view]
         if not images:
             expected = "<subject>.jpg" if view == "frontal" else "<subject>_<view>.jpg"

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
 
-from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.realy.dataset import VIEWS, REALYDataset, REALYImage
+from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.evaluation.realy.dataset import REALYDataset, REALYImage
+from mgc_lightning.evaluation.settings import REALYView
 from mgc_lightning.files.mesh import read_mesh, write_mesh
 from mgc_lightning.metrics.realy.topology import Topology
 
@@ -36,7 +37,7 @@ class REALYPrediction:
 
 
 def find_predictions(
-    folder: Path, dataset: REALYDataset, view: str | None = None
+    folder: Path, dataset: REALYDataset, view: REALYView | None = None
 ) -> tuple[list[REALYPrediction], list[str]]:
     """Find the predictions of a folder, and the names that a complete set would have and this one has not.
 
@@ -62,7 +63,7 @@ def find_predictions(
     return found, [image.name for image in sorted(wanted - images, key=lambda image: image.order)]
 
 
-def list_predictions(folder: Path, view: str | None = None) -> list[REALYPrediction]:
+def list_predictions(folder: Path, view: REALYView | None = None) -> list[REALYPrediction]:
     """List the predictions of a folder in the official order.
 
     Args:
@@ -72,8 +73,8 @@ def list_predictions(folder: Path, view: str | None = None) -> list[REALYPredict
     Raises:
         MGCError: if the folder is missing or has none, or a name is not `<subject>` or `<subject>_<view>`.
     """
-    if view not in (None, *VIEWS):
-        raise MGCError(f"Expected view to be one of {VIEWS}, got {view!r}")
+    if view is not None:
+        check_choice("view", view, REALYView)
     if not folder.is_dir():
         raise MGCError(f"{folder}: no such folder of predictions")
     found: dict[REALYImage, REALYPrediction] = {}

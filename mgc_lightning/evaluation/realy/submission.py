@@ -67,7 +67,7 @@ def submit_realy(
     return Submission(output, crops.names, neutral, topology.name)
 
 
-def validate_submission(folder: Path, images: list[REALYImage], view: str, topology: Topology) -> None:
+def validate_submission(folder: Path, images: list[REALYImage], view: REALYView, topology: Topology) -> None:
     """Read predictions back as the benchmark does: every photograph, in the topology that has the keypoints.
 
     Raises:

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mgc_lightning.evaluation.realy.published import PUBLISHED, SOURCES
+from mgc_lightning.evaluation.settings import REALYView
 from mgc_lightning.metrics.realy.regions import REGIONS
 from mgc_lightning.metrics.realy.scores import REALYScores
 
 
-def scores_table(scores: REALYScores, view: str) -> Table:
+def scores_table(scores: REALYScores, view: REALYView) -> Table:
     """Lay out mean +- std and median of the regions, and the published rows of the view, marked as such."""
     table = Table(title=f"REALY, {view} view, mm: mean ± std (median); n = {len(scores.predictions)}")
     for column in ("", *REGIONS, "all"):
@@ -31,7 +32,7 @@ def scores_table(scores: REALYScores, view: str) -> Table:
 
 
 def print_scores(
-    scores: REALYScores, view: str | None = None, missing: Sequence[str] = (), console: Console | None = None
+    scores: REALYScores, view: REALYView | None = None, missing: Sequence[str] = (), console: Console | None = None
 ) -> None:
     """Print the table, and what to mind: missing and mirrored predictions.
 
@@ -55,7 +56,7 @@ def print_scores(
         )
 
 
-def _view(scores: REALYScores) -> str:
+def _view(scores: REALYScores) -> REALYView:
     return "side" if all("_" in prediction.name for prediction in scores.predictions) else "frontal"
 
 

@@ -14,6 +14,7 @@ from mgc_lightning.metrics.now.landmarks import UNIT_TO_MM, as_landmarks
 from mgc_lightning.metrics.now.procrustes import LandmarkAlignment, align_landmarks
 from mgc_lightning.metrics.now.refine import Refinement, refine
 from mgc_lightning.metrics.now.scan import NoWScan
+from mgc_lightning.metrics.now.units import Unit
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def now_error(
     verts: ArrayLike,
     faces: ArrayLike,
     landmarks: ArrayLike,
-    unit: str | None = None,
+    unit: Unit | None = None,
     corrected_start: bool = False,
 ) -> PredictionError:
     """Measure scan-to-mesh distances as the NoW benchmark does.

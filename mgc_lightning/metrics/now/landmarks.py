@@ -7,6 +7,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.metrics.now.units import Unit
 
 LANDMARK_NAMES = (
     "right eye outer corner",
@@ -18,9 +19,6 @@ LANDMARK_NAMES = (
     "left mouth corner",
 )
 """Order of the seven landmarks; right and left are the subject's own."""
-
-INDEX_IN_68 = (36, 39, 42, 45, 33, 48, 54)
-"""Places of the seven among iBUG's 68."""
 
 MIRRORED = (3, 2, 1, 0, 4, 6, 5)
 
@@ -84,7 +82,7 @@ def order_problem(landmarks: ArrayLike, scan_landmarks: ArrayLike) -> str | None
     return None
 
 
-def unit_problem(landmarks: ArrayLike, unit: str) -> str | None:
+def unit_problem(landmarks: ArrayLike, unit: Unit) -> str | None:
     """Say why `unit` cannot be the unit of predicted landmarks (7, 3), or None."""
     array = np.asarray(landmarks, dtype=np.float64)
     eyes = float(np.linalg.norm(array[0] - array[3]))

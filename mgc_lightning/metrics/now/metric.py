@@ -17,6 +17,7 @@ from mgc_lightning.metrics.benchmark_error import BenchmarkError
 from mgc_lightning.metrics.now.evaluate import PredictionError, now_error
 from mgc_lightning.metrics.now.scan import NoWScan
 from mgc_lightning.metrics.now.scores import NoWScores, ScoredPrediction
+from mgc_lightning.metrics.now.units import Unit
 
 
 class NoWError(BenchmarkError[NoWScores]):
@@ -67,7 +68,7 @@ class NoWError(BenchmarkError[NoWScores]):
     reflected: list[Tensor] | Tensor
 
     def __init__(
-        self, names: Sequence[str], unit: str | None = None, corrected_start: bool = False, jobs: int = 1
+        self, names: Sequence[str], unit: Unit | None = None, corrected_start: bool = False, jobs: int = 1
     ) -> None:
         super().__init__(names, jobs)
         self.unit, self.corrected_start = unit, corrected_start

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from mgc_lightning.metrics.now.landmarks import UNIT_TO_MM, as_landmarks
+from mgc_lightning.metrics.now.units import Unit
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class LandmarkAlignment:
 def align_landmarks(
     scan_landmarks: Float[NDArray, "7 3"],
     landmarks: Float[NDArray, "7 3"],
-    unit: str | None = None,
+    unit: Unit | None = None,
     corrected_start: bool = False,
 ) -> LandmarkAlignment:
     """Fit the prediction's landmarks to the scan's by orthogonal Procrustes analysis.

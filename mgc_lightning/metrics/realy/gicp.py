@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from mgc_lightning.metrics.realy.regions import SEVEN
+from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
 from mgc_lightning.metrics.realy.rigid import fit_rigid
 
 
@@ -46,7 +46,7 @@ def align_globally(
         predicted_keypoints: (85, 3) float64 on `verts`.
         scan_keypoints: (85, 3) float32, model units.
     """
-    seven = list(SEVEN)
+    seven = list(SEVEN_POINTS)
     scale, R, t = fit_rigid(predicted_keypoints[seven], scan_keypoints[seven], with_scale=True)
     # A float32 mesh times a scale stays float32 in the official program.
     moved = (verts.astype(np.float32) * np.float32(scale)).astype(np.float64) @ R.T + t

@@ -8,9 +8,6 @@ REGIONS: tuple[str, ...] = ("nose", "mouth", "forehead", "cheek")
 KEYPOINT_COUNT = 85
 """The 68 of iBUG, and 17 on the cheeks, beside the nose and on the chin."""
 
-SEVEN: tuple[int, ...] = (36, 39, 42, 45, 33, 48, 54)
-"""Eye corners, nose base and mouth corners: the keypoints of the global alignment."""
-
 _NOSE = tuple(range(27, 36))
 _MOUTH = (*range(48, 61), 64)
 _FOREHEAD = (*range(36, 48), *range(17, 27))

@@ -34,11 +34,6 @@ class RegionalAlignment:
         """Vertices of the aligned prediction."""
         return self.posed.now
 
-    @property
-    def updates(self) -> int:
-        """Rigid fits applied."""
-        return self.fits - 1
-
 
 def align_to_region(
     region: str,

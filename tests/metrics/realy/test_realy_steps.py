@@ -5,12 +5,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
 from mgc_lightning.metrics.realy.block_cholesky import BlockCholesky
 from mgc_lightning.metrics.realy.clean import clean_region, unique_edges
 from mgc_lightning.metrics.realy.evaluate import realy_errors
 from mgc_lightning.metrics.realy.gicp import align_globally
 from mgc_lightning.metrics.realy.nicp import deform_region, surface_stages
-from mgc_lightning.metrics.realy.regions import NONRIGID_KEYPOINTS, RIGID_KEYPOINTS, SEVEN
+from mgc_lightning.metrics.realy.regions import NONRIGID_KEYPOINTS, RIGID_KEYPOINTS
 from mgc_lightning.metrics.realy.ricp import align_to_region
 from mgc_lightning.metrics.realy.rigid import fit_rigid
 from mgc_lightning.metrics.realy.scan import REALYScan, ScanRegion
@@ -70,11 +71,11 @@ def test_global_alignment_sees_the_seven_keypoints_alone(rng: np.random.Generato
     keypoints = rng.normal(size=(85, 3))
     R = Rotation.random(random_state=1).as_matrix()
     scan = rng.normal(size=(85, 3))
-    scan[list(SEVEN)] = 0.1 * keypoints[list(SEVEN)] @ R.T + [4.0, 5.0, 6.0]
+    scan[list(SEVEN_POINTS)] = 0.1 * keypoints[list(SEVEN_POINTS)] @ R.T + [4.0, 5.0, 6.0]
     found = align_globally(keypoints.astype(np.float32), keypoints, scan.astype(np.float32))
     np.testing.assert_allclose(found.verts, 0.1 * keypoints @ R.T + [4.0, 5.0, 6.0], atol=1e-5)
     assert not found.reflected
-    scan[list(SEVEN)] *= [-1.0, 1.0, 1.0]
+    scan[list(SEVEN_POINTS)] *= [-1.0, 1.0, 1.0]
     assert align_globally(keypoints.astype(np.float32), keypoints, scan.astype(np.float32)).reflected
 
 
@@ -110,7 +111,7 @@ def test_regional_alignment_undoes_a_small_motion(rng: np.random.Generator) -> N
     )
     np.testing.assert_allclose(found.verts, verts, atol=1e-2)
     assert found.verts.dtype == np.float32
-    assert found.updates == found.fits - 1 > 0
+    assert found.fits > 1
 
 
 def test_regional_alignment_stops_at_once_on_a_perfect_fit(rng: np.random.Generator) -> None:
@@ -122,7 +123,7 @@ def test_regional_alignment_stops_at_once_on_a_perfect_fit(rng: np.random.Genera
     found = align_to_region(
         "cheek", verts, surface, topology.keypoints(verts), scan.regions["cheek"].verts, scan.keypoints
     )
-    assert (found.fits, found.updates) == (1, 0)
+    assert found.fits == 1
     assert found.verts is verts
 
 

@@ -5,21 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import least_squares
 
-FIVE_POINTS = (slice(36, 42), slice(42, 48), slice(33, 34), slice(48, 49), slice(54, 55))
-"""Landmarks whose means are the five points: eyes, nose base, mouth corners (MGCNet sec. 5.2)."""
-
-TEMPLATE_224 = np.array(
-    [
-        [81.672401, 88.470589],
-        [141.862671, 88.462921],
-        [112.0, 132.863434],
-        [87.397392, 153.562943],
-        [136.007263, 153.552078],
-    ]
-)
-"""Where the five points lie in an aligned crop of 224 px (MGCNet sec. 5.2)."""
-
-FOCAL, CENTRE = 4700.0, 112.0
+from mgc_lightning.geometry.camera import DEFAULT_FOCAL, REFERENCE_SIZE
+from mgc_lightning.geometry.landmarks68 import FIVE_POINTS, TEMPLATE_5
 
 
 def fit_main_pose(landmarks68: np.ndarray) -> np.ndarray:
@@ -39,13 +26,14 @@ def fit_main_pose(landmarks68: np.ndarray) -> np.ndarray:
         >>> fit_main_pose(points).shape
         (6,)
     """
+    template = np.array(TEMPLATE_5)
     points = np.stack([landmarks68[group].mean(axis=0) for group in FIVE_POINTS]) * (1.0, -1.0, -1.0)
 
     def residual(t: np.ndarray) -> np.ndarray:
         camera = points + t
-        return (FOCAL * camera[:, :2] / camera[:, 2:] + CENTRE - TEMPLATE_224).ravel()
+        return (DEFAULT_FOCAL * camera[:, :2] / camera[:, 2:] + REFERENCE_SIZE / 2 - template).ravel()
 
-    spread = np.ptp(points[:, :2], axis=0).sum() / np.ptp(TEMPLATE_224, axis=0).sum()
-    start = np.array([*-points[:, :2].mean(axis=0), FOCAL * spread - points[:, 2].mean()])
+    spread = np.ptp(points[:, :2], axis=0).sum() / np.ptp(template, axis=0).sum()
+    start = np.array([*-points[:, :2].mean(axis=0), DEFAULT_FOCAL * spread - points[:, 2].mean()])
     solution = least_squares(residual, start, x_scale=(1.0, 1.0, 100.0), xtol=1e-12, ftol=1e-12)
     return np.array([0.0, 0.0, np.pi, *solution.x])
