@@ -4,6 +4,7 @@ from .aggregate import cumulative_curve as cumulative_curve
 from .aggregate import pool as pool
 from .evaluate import PredictionError as PredictionError
 from .evaluate import now_error as now_error
+from .landmarks import INDEX_IN_68 as INDEX_IN_68
 from .landmarks import LANDMARK_NAMES as LANDMARK_NAMES
 from .landmarks import as_landmarks as as_landmarks
 from .metric import NoWError as NoWError

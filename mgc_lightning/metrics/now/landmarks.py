@@ -7,6 +7,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
 from mgc_lightning.metrics.now.units import Unit
 
 LANDMARK_NAMES = (
@@ -19,6 +20,9 @@ LANDMARK_NAMES = (
     "left mouth corner",
 )
 """Order of the seven landmarks; right and left are the subject's own."""
+
+INDEX_IN_68 = SEVEN_POINTS
+"""Places of the seven among iBUG's 68."""
 
 MIRRORED = (3, 2, 1, 0, 4, 6, 5)
 
