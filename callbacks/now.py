@@ -14,6 +14,7 @@ from mgc_lightning.evaluation.now.table import print_scores
 from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.evaluation.submission import scored_verts
 from mgc_lightning.metrics.now.metric import NoWError
+from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scores import NoWScores
 from mgc_lightning.metrics.now.units import Unit
 from mgc_lightning.networks.face_network import FaceNetwork

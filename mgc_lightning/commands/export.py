@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import get_args
 
 from mgc_lightning.arguments.types import Folder
-from mgc_lightning.networks.settings import ExportFormat, NetworkSource
+from mgc_lightning.networks.settings import ExportFormat, NetworkFile
 
 
-def export(
-    *, output: Folder, formats: tuple[ExportFormat, ...] = get_args(ExportFormat), network: NetworkSource
-) -> int:
+def export(*, output: Folder, formats: tuple[ExportFormat, ...] = get_args(ExportFormat), network: NetworkFile) -> int:
     """Export a checkpoint to ONNX, torch.export and safetensors, and compare each with the network.
 
     Args:
         output: folder to write to.
         formats: of the files.
-        network: the network.
+        network: a trained network.
     """
     from mgc_lightning.networks.export import export_network
     from mgc_lightning.networks.files import load_network

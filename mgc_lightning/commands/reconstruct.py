@@ -15,7 +15,6 @@ def reconstruct(
     *,
     output: Folder,
     network: NetworkSource,
-    device: str = "cpu",
     settings: ReconstructSettings,
 ) -> int:
     """Reconstruct the faces of photographs and videos: overlays, meshes, texture, depth, landmarks, coefficients.
@@ -25,8 +24,7 @@ def reconstruct(
     Args:
         inputs: photographs, videos, folders of them, patterns like 'photos/*.jpg'.
         output: folder to write to, a sub-folder for each input.
-        network: the network.
-        device: of network and detector: cpu, cuda, cuda:1, ...
+        network: a trained network.
         settings: more.
     """
     from rich.console import Console
@@ -50,7 +48,7 @@ def reconstruct(
             else:
                 print(f"error: {result}", file=sys.stderr)
 
-        report = reconstruct_files(inputs, output, network, settings, device=device, on_result=tell, on_step=show)
+        report = reconstruct_files(inputs, output, network, settings, on_result=tell, on_step=show)
     if report.shared:
         print(f"the face that all of them share, without expression: {report.shared}")
     if report.failed:

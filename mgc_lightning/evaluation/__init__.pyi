@@ -4,4 +4,11 @@ from . import scan as scan
 from .benchmark import BenchmarkRun as BenchmarkRun
 from .folder import BenchmarkFolder as BenchmarkFolder
 from .journal import Journal as Journal
+from .settings import MeshFormat as MeshFormat
+from .settings import NoWSettings as NoWSettings
+from .settings import NoWSplit as NoWSplit
+from .settings import NoWSubmissionSettings as NoWSubmissionSettings
+from .settings import REALYSettings as REALYSettings
+from .settings import REALYSubmissionSettings as REALYSubmissionSettings
+from .settings import REALYView as REALYView
 from .submission import Submission as Submission

@@ -1,8 +1,13 @@
-"""Choices of both benchmarks; nothing here imports torch."""
+"""What the benchmarks and their submissions are told; nothing here imports torch."""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from mgc_lightning.arguments.types import Count, File, Flag, Folder, Metavar
+from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.metrics.now.names import Unit
 
 NoWSplit = Literal["validation", "test"]
 """Image lists of the NoW data set."""
@@ -10,3 +15,107 @@ REALYView = Literal["frontal", "side"]
 """Kinds of REALY's photographs, each with a score of its own."""
 MeshFormat = Literal["obj", "ply"]
 """Meshes of submissions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoWSettings:
+    """Set how a folder of predictions is scored by NoW.
+
+    Attributes:
+        split: list of the images.
+        challenge: one challenge only, e.g. selfie.
+        metrical: keep the scale of the predictions, in this unit.
+        corrected_start: metrical only: start from the translation of the fixed scale. The official program starts
+            predictions that are far from their origin centimetres off; these numbers are not comparable with its.
+        allow_missing: score what is there.
+        skip_checks: do not check units and the order of landmarks.
+        jobs: processes.
+    """
+
+    split: NoWSplit = "validation"
+    challenge: Annotated[str, Metavar("NAME")] | None = None
+    metrical: Unit | None = None
+    corrected_start: bool = False
+    allow_missing: bool = False
+    skip_checks: bool = False
+    jobs: Count = 1
+
+    def __post_init__(self) -> None:
+        check_choice("split", self.split, NoWSplit)
+        if self.metrical is not None:
+            check_choice("metrical", self.metrical, Unit)
+        elif self.corrected_start:
+            raise MGCError("`corrected_start=True` is an option of the metrical benchmark: give `metrical` too")
+
+
+@dataclass(frozen=True, kw_only=True)
+class REALYSettings:
+    """Set how a folder of predictions is scored by REALY.
+
+    Attributes:
+        mask: 0 or 1 per template vertex: what to measure to.
+        view: predictions to score; all in the folder if not given.
+        allow_missing: score what is there.
+        jobs: processes.
+    """
+
+    mask: File | None = None
+    view: REALYView | None = None
+    allow_missing: bool = False
+    jobs: Count = 1
+
+    def __post_init__(self) -> None:
+        if self.view is not None:
+            check_choice("view", self.view, REALYView)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoWSubmissionSettings:
+    """Set what a network writes for the NoW organisers.
+
+    Attributes:
+        photos: tree with iphone_pictures/ and detected_face/; looked for in the data set if not given.
+        split: list of the images.
+        neutral: leave the predicted expression away, as NoW expects.
+        format: of the meshes.
+        box_scale: enlarge the detected boxes.
+        batch_size: photographs at a time.
+    """
+
+    photos: Folder | None = None
+    split: NoWSplit = "test"
+    neutral: Annotated[bool, Flag(off=("--expression",))] = True
+    format: MeshFormat = "obj"
+    box_scale: Annotated[float, Metavar("X")] = 1.0
+    batch_size: Count = 16
+
+    def __post_init__(self) -> None:
+        check_choice("split", self.split, NoWSplit)
+        check_choice("format", self.format, MeshFormat)
+
+
+@dataclass(frozen=True, kw_only=True)
+class REALYSubmissionSettings:
+    """Set what a network writes for REALY.
+
+    Attributes:
+        photos: folder of <subject>.jpg and <subject>_<view>.jpg; looked for in the data set if not given.
+        landmarks: folder of 68 or 5 landmarks or a box of each photograph; likewise.
+        view: which photographs.
+        topology: see `mgc benchmark realy`; that of the face model if not given.
+        neutral: leave the predicted expression away; published scores include it.
+        format: of the meshes.
+        batch_size: photographs at a time.
+    """
+
+    photos: Annotated[Folder, Flag(earlier=("--images",))] | None = None
+    landmarks: Folder | None = None
+    view: REALYView = "frontal"
+    topology: Annotated[str, Metavar("NAME|PATH.obj")] | None = None
+    neutral: Annotated[bool, Flag(off=("--no-neutral",))] = False
+    format: MeshFormat = "obj"
+    batch_size: Count = 16
+
+    def __post_init__(self) -> None:
+        check_choice("view", self.view, REALYView)
+        check_choice("format", self.format, MeshFormat)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -16,7 +14,7 @@ from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.evaluation.benchmark import progress
 from mgc_lightning.evaluation.photo_sets import BenchmarkPhotos, collate
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.networks.predictor import Predictor, load_predictor
+from mgc_lightning.networks.predictor import Predictor
 from mgc_lightning.structures import AlignedPhotos
 
 
@@ -42,11 +40,6 @@ class Submission:
         return f"{self.folder}: {len(self.names)} predictions ({kind}, mm), read back and found complete."
 
 
-def as_predictor(checkpoint: Predictor | str | os.PathLike[str], device: torch.device | str) -> Predictor:
-    """Take a predictor as it is; load any other checkpoint or export."""
-    return checkpoint if isinstance(checkpoint, Predictor) else load_predictor(checkpoint, device=device)
-
-
 def scored_verts(face_model: FaceModel, coefficients: FaceCoefficients, neutral: bool) -> Float[Tensor, "B N 3"]:
     """Decode the meshes that are scored, mm.
 
@@ -62,8 +55,8 @@ def scored_verts(face_model: FaceModel, coefficients: FaceCoefficients, neutral:
 
 
 def predict(
-    predictor: Predictor, photos: BenchmarkPhotos, batch_size: int, device: torch.device | str, title: str
+    predictor: Predictor, photos: BenchmarkPhotos, batch_size: int, title: str
 ) -> Iterator[tuple[AlignedPhotos, FaceCoefficients]]:
     """Predict the coefficients of photographs, batch by batch, under a progress bar."""
     for batch in progress(DataLoader(photos, batch_size, collate_fn=collate), title):
-        yield batch, predictor.coefficients(batch.images.to(device))
+        yield batch, predictor.coefficients(batch.images.to(predictor.device))

@@ -6,6 +6,8 @@ from .files import load_network as load_network
 from .files import save_network as save_network
 from .output_scaling import OutputScaling as OutputScaling
 from .predictor import Predictor as Predictor
+from .predictor import as_predictor as as_predictor
 from .predictor import load_predictor as load_predictor
 from .settings import ExportFormat as ExportFormat
+from .settings import NetworkFile as NetworkFile
 from .settings import NetworkSource as NetworkSource

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -16,6 +17,7 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.networks.face_model_choice import choose_face_model
 from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.networks.files import build_network
+from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.networks.stored import Program, read_network
 
 
@@ -36,6 +38,11 @@ class Predictor:
     image_size: int
     focal: float
     kind: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where the face model lies, and crops are best put."""
+        return self.face_model.mean.device
 
     @torch.no_grad()
     def coefficients(self, images: Float[Tensor, "B 3 S S"]) -> FaceCoefficients:
@@ -93,6 +100,18 @@ def load_predictor(
     except MGCError as error:
         raise MGCError(f"{stored.file}: {error}") from error
     return Predictor(stored.program, model, size, focal, stored.file.suffix[1:])
+
+
+def as_predictor(network: Predictor | NetworkSource | str | os.PathLike[str]) -> Predictor:
+    """Take a predictor as it is; load what says which network it is, or the path of a checkpoint or an export.
+
+    Raises:
+        MGCError: as `load_predictor`.
+    """
+    if isinstance(network, Predictor):
+        return network
+    source = network if isinstance(network, NetworkSource) else NetworkSource(Path(network))
+    return load_predictor(source.checkpoint, source.face_model, source.level, source.device, source.imports)
 
 
 def usable_device(name: torch.device | str) -> torch.device:

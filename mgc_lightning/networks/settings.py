@@ -12,8 +12,8 @@ ExportFormat = Literal["onnx", "torch", "safetensors"]
 
 
 @dataclass(frozen=True)
-class NetworkSource:
-    """Say which trained network is loaded.
+class NetworkFile:
+    """A trained network.
 
     Attributes:
         checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, .pt2, or the folder of one.
@@ -26,3 +26,14 @@ class NetworkSource:
     face_model: NameOrPath | None = None
     level: Count | None = None
     imports: Modules = ()
+
+
+@dataclass(frozen=True)
+class NetworkSource(NetworkFile):
+    """Say which trained network is loaded, and where it runs.
+
+    Attributes:
+        device: where it runs, and a detector: cpu, cuda, cuda:1, ...
+    """
+
+    device: str = "cpu"

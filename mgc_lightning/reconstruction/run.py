@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.networks.predictor import as_predictor
 from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.photographs.conventions import slides
 from mgc_lightning.photographs.detectors import make_detector
@@ -40,7 +41,6 @@ def reconstruct(
     network: FaceReconstructor | NetworkSource | str | Path,
     settings: ReconstructSettings = DEFAULTS,
     *,
-    device: str = "cpu",
     keep_faces: bool = False,
     on_result: OnResult = lambda _: None,
     on_step: OnStep = lambda *_: None,
@@ -50,9 +50,8 @@ def reconstruct(
     Args:
         inputs: photographs, videos, folders of them, patterns like `photos/*.jpg`.
         output: folder to write to, with a sub-folder for each face and a report.json.
-        network: a checkpoint or an export, by its path or with its face model; or what is loaded already.
+        network: a checkpoint or an export, by its path or with its face model and device; or what is loaded already.
         settings: where the faces are, whose they are, what is written.
-        device: where network and detector run, if they are loaded here.
         keep_faces: keep every face in the report; photographs take memory, 12 bytes a pixel.
         on_result: called with each face, and each input that fails.
         on_step: called while videos and refinements go on.
@@ -70,7 +69,7 @@ def reconstruct(
     """
     found = find_inputs([inputs] if isinstance(inputs, str | Path) else inputs)
     _check(found, settings)
-    reconstructor = _load(network, settings, device)
+    reconstructor = _load(network, settings)
     run = _Run(reconstructor, settings, RunReport(Path(output)), found, keep_faces, on_result, on_step)
     run.report.skipped += [Refused(Path(file), reason) for file, reason in found.skipped]
     try:
@@ -93,24 +92,18 @@ def _check(found: Inputs, settings: ReconstructSettings) -> None:
         )
 
 
-def _load(
-    network: FaceReconstructor | NetworkSource | str | Path, settings: ReconstructSettings, device: str
-) -> FaceReconstructor:
+def _load(network: FaceReconstructor | NetworkSource | str | Path, settings: ReconstructSettings) -> FaceReconstructor:
     given = settings.landmarks is not None or settings.box is not None
     if isinstance(network, FaceReconstructor):
         if given or network.detector is not None:
             return network
         detector = make_detector(settings.detector, str(network.device), settings.weights)
         return FaceReconstructor(network.predictor, detector, network.device)
-    source = network if isinstance(network, NetworkSource) else NetworkSource(Path(network))
-    return FaceReconstructor.load(
-        source.checkpoint,
-        face_model=source.face_model,
-        level=source.level,
-        detector=None if given else make_detector(settings.detector, device, settings.weights),
-        device=device,
-        imports=source.imports,
-    )
+    predictor = as_predictor(network)
+    if given:
+        return FaceReconstructor(predictor, None, predictor.device)
+    detector = make_detector(settings.detector, str(predictor.device), settings.weights)
+    return FaceReconstructor(predictor, detector, predictor.device)
 
 
 @dataclass

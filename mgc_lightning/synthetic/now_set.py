@@ -22,8 +22,8 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, project
 from mgc_lightning.geometry.pose import transform_points
-from mgc_lightning.metrics.now.aggregate import CHALLENGES
 from mgc_lightning.metrics.now.landmarks import LANDMARK_NAMES
+from mgc_lightning.metrics.now.names import CHALLENGES
 from mgc_lightning.synthetic.generator import TripletGenerator
 from mgc_lightning.synthetic.latents import LatentSampler
 from mgc_lightning.synthetic.scanner import outer_faces, scan_head

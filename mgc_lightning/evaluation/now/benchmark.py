@@ -9,22 +9,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.benchmark import BenchmarkRun, progress, refuse_missing, score_predictions
 from mgc_lightning.evaluation.journal import Journal, decode_array, encode_array, resume_key
 from mgc_lightning.evaluation.now.checks import check_predictions
 from mgc_lightning.evaluation.now.dataset import NoWDataset
 from mgc_lightning.evaluation.now.predictions import NoWPrediction, find_predictions, read_prediction
 from mgc_lightning.evaluation.now.results import NoWFolder, write_results
-from mgc_lightning.evaluation.settings import NoWSplit
+from mgc_lightning.evaluation.settings import NoWSettings
 from mgc_lightning.metrics.now.evaluate import now_error
+from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scores import NoWScores, ScoredPrediction
-from mgc_lightning.metrics.now.units import Unit
 
 logger = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 1
 """Raised when results of older runs may no longer be reused."""
+
+
+DEFAULTS = NoWSettings()
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,7 @@ def benchmark_now(
     dataset: NoWDataset | Path,
     predictions: Path,
     output: Path,
-    *,
-    split: NoWSplit = "validation",
-    challenge: str | None = None,
-    metrical: Unit | None = None,
-    corrected_start: bool = False,
-    allow_missing: bool = False,
-    skip_checks: bool = False,
-    jobs: int = 1,
+    settings: NoWSettings = DEFAULTS,
 ) -> BenchmarkRun[NoWScores, NoWFolder]:
     """Check, score and write: JSON, the official distances file, its summary, the cumulative curve.
 
@@ -54,29 +50,21 @@ def benchmark_now(
         dataset: the evaluator's folder: image list, scans, landmarks.
         predictions: folder of SUBJECT/CHALLENGE/IMAGE.obj (or .ply) with seven landmarks in IMAGE.npy (or .txt).
         output: the JSON file; the others go to a folder of its name, where a stopped run goes on.
-        split: `validation` or `test`.
-        challenge: one challenge only.
-        metrical: "mm", "cm" or "m" of the predictions scores the metrical benchmark, which keeps their scale.
-        corrected_start: metrical only, see `align_landmarks`.
-        allow_missing: score what is there.
-        skip_checks: do not check units and the order of landmarks.
-        jobs: processes.
+        settings: which images are scored, and how.
 
     Raises:
         MGCError: if the data set or a prediction is missing or cannot be read, or predictions look wrong.
     """
-    folder = NoWFolder(output, metrical is not None, challenge)
-    if corrected_start and metrical is None:
-        raise MGCError("`corrected_start=True` is an option of the metrical benchmark: give `metrical` too")
-    check_choice("split", split, NoWSplit)
-    check_choice("metrical", metrical or "mm", Unit)
+    unit = settings.metrical
+    folder = NoWFolder(output, unit is not None, settings.challenge)
     dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset)
-    images = dataset.images(split, challenge)
+    images = dataset.images(settings.split, settings.challenge)
     found, missing = find_predictions(predictions, images)
-    refuse_missing(predictions, "NoW", missing, len(found), allow_missing)
-    for line in [] if skip_checks else check_predictions(dataset, found, metrical):
+    refuse_missing(predictions, "NoW", missing, len(found), settings.allow_missing)
+    for line in [] if settings.skip_checks else check_predictions(dataset, found, unit):
         logger.warning("warning: %s", line)
-    scored = score_folder(dataset, found, Protocol(metrical, corrected_start), folder, jobs)
+    protocol = Protocol(unit, settings.corrected_start)
+    scored = score_folder(dataset, found, protocol, folder, settings.jobs)
     results = {result.name: result for result in progress(scored, "NoW", len(found))}
     scores = NoWScores([results[prediction.name] for prediction in found])
     write_results(folder, scores, missing, [image.line for image in images])

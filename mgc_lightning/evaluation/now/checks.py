@@ -6,7 +6,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.now.dataset import NoWDataset
 from mgc_lightning.evaluation.now.predictions import NoWPrediction, read_landmarks
 from mgc_lightning.metrics.now.landmarks import SWAPPED, order_problem, unit_problem
-from mgc_lightning.metrics.now.units import Unit
+from mgc_lightning.metrics.now.names import Unit
 
 SYSTEMATIC = 0.5
 """Share of predictions from which a problem is one of the method, not of an image."""

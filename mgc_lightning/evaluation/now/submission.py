@@ -5,60 +5,50 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import torch
-
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
 from mgc_lightning.evaluation.now.photos import NoWPhotos
 from mgc_lightning.evaluation.now.predictions import find_predictions, read_prediction, write_prediction
-from mgc_lightning.evaluation.settings import MeshFormat, NoWSplit
-from mgc_lightning.evaluation.submission import Submission, as_predictor, predict, scored_verts
+from mgc_lightning.evaluation.settings import NoWSubmissionSettings
+from mgc_lightning.evaluation.submission import Submission, predict, scored_verts
 from mgc_lightning.metrics.now.landmarks import EYE_DISTANCE_MM
-from mgc_lightning.networks.predictor import Predictor
+from mgc_lightning.networks.predictor import Predictor, as_predictor
+from mgc_lightning.networks.settings import NetworkSource
+
+DEFAULTS = NoWSubmissionSettings()
 
 
 def submit_now(
-    checkpoint: Predictor | str | os.PathLike[str],
+    network: Predictor | NetworkSource | str | os.PathLike[str],
     dataset: NoWDataset | Path,
     output: Path,
-    *,
-    photos: Path | None = None,
-    split: NoWSplit = "test",
-    neutral: bool = True,
-    format: MeshFormat = "obj",
-    box_scale: float = 1.0,
-    batch_size: int = 16,
-    device: torch.device | str = "cpu",
+    settings: NoWSubmissionSettings = DEFAULTS,
 ) -> Submission:
     """Write the mesh and the seven landmarks of every photograph, mm, and read them back.
 
     Args:
-        checkpoint: a checkpoint or an export.
+        network: a checkpoint or an export, by its path or with its face model and device; or what is loaded already.
         dataset: folder with the image list.
         output: folder of the submission.
-        photos: the downloaded tree with `iphone_pictures/` and `detected_face/`; looked for in `dataset` if not given.
-        split: `validation` or `test`.
-        neutral: leave the predicted expression away, as the benchmark expects.
-        format: of the meshes.
-        box_scale: enlarges the detected boxes, see `NoWPhotos`.
-        batch_size: photographs at a time.
-        device: where the network runs.
+        settings: which photographs, and what is written of them.
 
     Raises:
-        MGCError: if the checkpoint cannot be used, a photograph or its box is missing, or what was written is no face
+        MGCError: if the network cannot be used, a photograph or its box is missing, or what was written is no face
             in millimetres.
     """
-    predictor = as_predictor(checkpoint, device)
-    dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset, photos)
-    images, model = dataset.images(split), predictor.face_model
-    crops = NoWPhotos(dataset, images, model, predictor.image_size, box_scale)
+    predictor = as_predictor(network)
+    dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset, settings.photos)
+    images, model = dataset.images(settings.split), predictor.face_model
+    crops = NoWPhotos(dataset, images, model, predictor.image_size, settings.box_scale)
     faces = model.faces.cpu().numpy()
-    for batch, coefficients in predict(predictor, crops, batch_size, device, "NoW"):
-        verts = scored_verts(model, coefficients, neutral)
+    for batch, coefficients in predict(predictor, crops, settings.batch_size, "NoW"):
+        verts = scored_verts(model, coefficients, settings.neutral)
         for place, mesh, marks in zip(batch.index.tolist(), verts, model.landmarks7(verts), strict=True):
-            write_prediction(output, images[place], mesh.cpu().numpy(), faces, marks.cpu().numpy(), f".{format}")
+            write_prediction(
+                output, images[place], mesh.cpu().numpy(), faces, marks.cpu().numpy(), f".{settings.format}"
+            )
     validate_submission(output, images)
-    return Submission(output, crops.names, neutral)
+    return Submission(output, crops.names, settings.neutral)
 
 
 def validate_submission(folder: Path, images: list[NoWImage]) -> None:

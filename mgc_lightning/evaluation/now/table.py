@@ -10,6 +10,7 @@ from rich.table import Table
 from mgc_lightning.evaluation.now.published import PUBLISHED, SOURCES
 from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.metrics.now.aggregate import PooledError
+from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scores import NoWScores
 from mgc_lightning.metrics.now.units import Unit
 

@@ -19,13 +19,14 @@ from mgc_lightning.evaluation.realy.error_map import write_error_maps
 from mgc_lightning.evaluation.realy.predictions import REALYPrediction, find_predictions, read_prediction
 from mgc_lightning.evaluation.realy.results import REALYFolder, write_results
 from mgc_lightning.evaluation.realy.topology import load_topology, read_mask
-from mgc_lightning.evaluation.settings import REALYView
+from mgc_lightning.evaluation.settings import REALYSettings
 from mgc_lightning.metrics.realy.evaluate import realy_errors
 from mgc_lightning.metrics.realy.scores import REALYScores, ScoredPrediction
 from mgc_lightning.metrics.realy.topology import Topology
 
 PROTOCOL_VERSION = 1
 """Raised when results of older runs may no longer be reused."""
+DEFAULTS = REALYSettings()
 
 
 def benchmark_realy(
@@ -33,11 +34,7 @@ def benchmark_realy(
     predictions: Path,
     output: Path,
     topology: Topology | str | Path,
-    *,
-    mask: Path | None = None,
-    view: REALYView | None = None,
-    allow_missing: bool = False,
-    jobs: int = 1,
+    settings: REALYSettings = DEFAULTS,
 ) -> BenchmarkRun[REALYScores, REALYFolder]:
     """Check, score and write: JSON, the official text file, error maps.
 
@@ -46,10 +43,7 @@ def benchmark_realy(
         predictions: folder of meshes `<subject>.obj` or `<subject>_<view>.obj` (or .ply).
         output: the JSON file; the others go to a folder of its name, where a stopped run goes on.
         topology: of the predictions; for names and paths see `load_topology`.
-        mask: file with 0 or 1 per template vertex: what to measure to.
-        view: `frontal` or `side`; all in the folder if not given.
-        allow_missing: score what is there.
-        jobs: processes.
+        settings: which predictions are scored, and how.
 
     Raises:
         MGCError: if the data set, the topology or a prediction is missing or cannot be read.
@@ -57,11 +51,11 @@ def benchmark_realy(
     folder = REALYFolder(output)
     dataset = dataset if isinstance(dataset, REALYDataset) else REALYDataset(dataset)
     topology = topology if isinstance(topology, Topology) else load_topology(topology)
-    if mask is not None:
-        topology = replace(topology, mask=read_mask(mask, topology.vertex_count))
-    found, missing = find_predictions(predictions, dataset, view)
-    refuse_missing(predictions, "REALY", missing, len(found), allow_missing)
-    scored = score_folder(dataset, found, topology, folder, jobs)
+    if settings.mask is not None:
+        topology = replace(topology, mask=read_mask(settings.mask, topology.vertex_count))
+    found, missing = find_predictions(predictions, dataset, settings.view)
+    refuse_missing(predictions, "REALY", missing, len(found), settings.allow_missing)
+    scored = score_folder(dataset, found, topology, folder, settings.jobs)
     results = {result.name: result for result in progress(scored, "REALY", len(found))}
     scores = REALYScores([results[prediction.name] for prediction in found])
     write_results(folder, scores, missing)

@@ -5,66 +5,52 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import torch
-
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.realy.dataset import REALYDataset, REALYImage
 from mgc_lightning.evaluation.realy.photos import REALYPhotos
 from mgc_lightning.evaluation.realy.predictions import list_predictions, read_prediction, write_prediction
 from mgc_lightning.evaluation.realy.topology import load_topology, topology_of
-from mgc_lightning.evaluation.settings import MeshFormat, REALYView
-from mgc_lightning.evaluation.submission import Submission, as_predictor, predict, scored_verts
+from mgc_lightning.evaluation.settings import REALYSubmissionSettings, REALYView
+from mgc_lightning.evaluation.submission import Submission, predict, scored_verts
 from mgc_lightning.metrics.realy.topology import Topology
-from mgc_lightning.networks.predictor import Predictor
+from mgc_lightning.networks.predictor import Predictor, as_predictor
+from mgc_lightning.networks.settings import NetworkSource
+
+DEFAULTS = REALYSubmissionSettings()
 
 
 def submit_realy(
-    checkpoint: Predictor | str | os.PathLike[str],
+    network: Predictor | NetworkSource | str | os.PathLike[str],
     dataset: REALYDataset | Path,
     output: Path,
-    *,
-    photos: Path | None = None,
-    landmarks: Path | None = None,
-    view: REALYView = "frontal",
-    topology: Topology | str | Path | None = None,
-    neutral: bool = False,
-    format: MeshFormat = "obj",
-    batch_size: int = 16,
-    device: torch.device | str = "cpu",
+    settings: REALYSubmissionSettings = DEFAULTS,
 ) -> Submission:
     """Write the mesh of every photograph as `<name>.obj`, mm, and read them back.
 
     Args:
-        checkpoint: a checkpoint or an export.
+        network: a checkpoint or an export, by its path or with its face model and device; or what is loaded already.
         dataset: folder of the data set.
         output: folder of the predictions.
-        photos: folder of the photographs, see `REALYDataset`.
-        landmarks: folder of their landmarks or boxes, see `REALYDataset`.
-        view: `frontal` or `side`.
-        topology: that has the keypoints; that of the network's face model if not given.
-        neutral: leave the predicted expression away; published scores include it.
-        format: of the meshes.
-        batch_size: photographs at a time.
-        device: where the network runs.
+        settings: which photographs, and what is written of them.
 
     Raises:
-        MGCError: if the checkpoint cannot be used, a photograph or its landmarks are missing, or the topology has no
+        MGCError: if the network cannot be used, a photograph or its landmarks are missing, or the topology has no
             keypoints or is another one.
     """
-    predictor = as_predictor(checkpoint, device)
+    predictor = as_predictor(network)
     model = predictor.face_model
-    if not isinstance(topology, Topology):
-        topology = load_topology(topology) if topology is not None else topology_of(model)
-    dataset = dataset if isinstance(dataset, REALYDataset) else REALYDataset(dataset, photos, landmarks)
-    images = dataset.images(view)
+    topology = load_topology(settings.topology) if settings.topology is not None else topology_of(model)
+    if not isinstance(dataset, REALYDataset):
+        dataset = REALYDataset(dataset, settings.photos, settings.landmarks)
+    images = dataset.images(settings.view)
     crops = REALYPhotos(dataset, images, model, predictor.image_size)
     faces = model.faces.cpu().numpy()
-    for batch, coefficients in predict(predictor, crops, batch_size, device, "REALY"):
-        verts = scored_verts(model, coefficients, neutral)
+    for batch, coefficients in predict(predictor, crops, settings.batch_size, "REALY"):
+        verts = scored_verts(model, coefficients, settings.neutral)
         for place, mesh in zip(batch.index.tolist(), verts, strict=True):
-            write_prediction(output, images[place], mesh.cpu().numpy(), faces, f".{format}")
-    validate_submission(output, images, view, topology)
-    return Submission(output, crops.names, neutral, topology.name)
+            write_prediction(output, images[place], mesh.cpu().numpy(), faces, f".{settings.format}")
+    validate_submission(output, images, settings.view, topology)
+    return Submission(output, crops.names, settings.neutral, topology.name)
 
 
 def validate_submission(folder: Path, images: list[REALYImage], view: REALYView, topology: Topology) -> None:

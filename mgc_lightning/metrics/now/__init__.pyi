@@ -1,4 +1,3 @@
-from .aggregate import CHALLENGES as CHALLENGES
 from .aggregate import PooledError as PooledError
 from .aggregate import cumulative_curve as cumulative_curve
 from .aggregate import pool as pool
@@ -8,6 +7,9 @@ from .landmarks import INDEX_IN_68 as INDEX_IN_68
 from .landmarks import LANDMARK_NAMES as LANDMARK_NAMES
 from .landmarks import as_landmarks as as_landmarks
 from .metric import NoWError as NoWError
+from .names import CHALLENGES as CHALLENGES
+from .names import Challenge as Challenge
+from .names import Unit as Unit
 from .scan import NoWScan as NoWScan
 from .scan import crop_region as crop_region
 from .scan import crop_scan as crop_scan

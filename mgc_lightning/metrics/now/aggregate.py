@@ -9,8 +9,6 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-CHALLENGES = ("multiview_neutral", "multiview_expressions", "multiview_occlusions", "selfie")
-"""Kinds of photographs, by which the official program splits its scores."""
 CURVE_BINS = 100_000
 CURVE_LIMIT_MM = 8.0
 

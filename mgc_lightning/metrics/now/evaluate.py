@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.geometry.closest_points import ClosestPoints
-from mgc_lightning.metrics.now.landmarks import UNIT_TO_MM, as_landmarks
+from mgc_lightning.metrics.now.landmarks import as_landmarks
+from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.procrustes import LandmarkAlignment, align_landmarks
 from mgc_lightning.metrics.now.refine import Refinement, refine
 from mgc_lightning.metrics.now.scan import NoWScan
@@ -60,8 +61,8 @@ def now_error(
     Raises:
         MGCError: if the mesh is empty or not finite, or the landmarks are not seven different finite points.
     """
-    if unit is not None and unit not in UNIT_TO_MM:
-        raise MGCError(f"Expected a unit among {', '.join(UNIT_TO_MM)}, got {unit!r}")
+    if unit is not None:
+        check_choice("unit", unit, Unit)
     verts = np.asarray(verts, dtype=np.float64)
     if verts.ndim != 2 or verts.shape[1:] != (3,):
         raise MGCError(f"Expected predicted vertices of shape (n, 3), got {verts.shape}")

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
-from mgc_lightning.metrics.now.units import Unit
+from mgc_lightning.metrics.now.names import UNIT_TO_MM, Unit
 
 LANDMARK_NAMES = (
     "right eye outer corner",
@@ -30,8 +30,6 @@ EYE_DISTANCE_MM = (60.0, 130.0)
 """Plausible distance of the outer eye corners of a person, generously."""
 
 SWAPPED = "right and left seem swapped"
-
-UNIT_TO_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
 def as_landmarks(landmarks: ArrayLike, source: str = "landmarks") -> Float[NDArray, "7 3"]:
@@ -93,7 +91,7 @@ def unit_problem(landmarks: ArrayLike, unit: Unit) -> str | None:
     if EYE_DISTANCE_MM[0] <= eyes * UNIT_TO_MM[unit] <= EYE_DISTANCE_MM[1]:
         return None
     fitting = [u for u, mm in UNIT_TO_MM.items() if EYE_DISTANCE_MM[0] <= eyes * mm <= EYE_DISTANCE_MM[1]]
-    hint = f"it looks like {fitting[0]}" if fitting else "no unit among mm, cm, m fits"
+    hint = f"it looks like {fitting[0]}" if fitting else f"no unit among {', '.join(UNIT_TO_MM)} fits"
     return (
         f"the outer eye corners are {eyes:.4g} {unit} apart, expected "
         f"{EYE_DISTANCE_MM[0]:g} to {EYE_DISTANCE_MM[1]:g} mm; {hint}"

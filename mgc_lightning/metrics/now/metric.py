@@ -15,6 +15,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 
 from mgc_lightning.metrics.benchmark_error import BenchmarkError
 from mgc_lightning.metrics.now.evaluate import PredictionError, now_error
+from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scan import NoWScan
 from mgc_lightning.metrics.now.scores import NoWScores, ScoredPrediction
 from mgc_lightning.metrics.now.units import Unit

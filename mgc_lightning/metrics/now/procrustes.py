@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from mgc_lightning.metrics.now.landmarks import UNIT_TO_MM, as_landmarks
-from mgc_lightning.metrics.now.units import Unit
+from mgc_lightning.metrics.now.landmarks import as_landmarks
+from mgc_lightning.metrics.now.names import UNIT_TO_MM, Unit
 
 
 @dataclass(frozen=True)

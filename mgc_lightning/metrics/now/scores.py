@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from mgc_lightning.metrics.now.aggregate import CHALLENGES, PooledError, pool
+from mgc_lightning.metrics.now.aggregate import PooledError, pool
+from mgc_lightning.metrics.now.names import CHALLENGES
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from .evaluate import realy_errors as realy_errors
 from .metric import REALYError as REALYError
 from .placement import place_keypoints as place_keypoints
 from .regions import REGIONS as REGIONS
+from .regions import Region as Region
 from .scan import REALYScan as REALYScan
 from .scan import ScanRegion as ScanRegion
 from .scores import REALYScores as REALYScores

@@ -13,7 +13,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.metrics.realy.clean import clean_region
 from mgc_lightning.metrics.realy.gicp import GlobalAlignment, align_globally
 from mgc_lightning.metrics.realy.nicp import deform_region
-from mgc_lightning.metrics.realy.regions import NONRIGID_KEYPOINTS, REGIONS
+from mgc_lightning.metrics.realy.regions import NONRIGID_KEYPOINTS, REGIONS, Region
 from mgc_lightning.metrics.realy.ricp import RegionalAlignment, align_to_region
 from mgc_lightning.metrics.realy.scan import REALYScan
 from mgc_lightning.metrics.realy.surface import RigidSurface
@@ -50,7 +50,7 @@ class PredictionErrors:
     """Hold the outcome of one prediction: its global alignment and one `RegionError` a region."""
 
     alignment: GlobalAlignment
-    regions: dict[str, RegionError]
+    regions: dict[Region, RegionError]
 
     @property
     def errors(self) -> Float[NDArray, " 4"]:
@@ -104,7 +104,7 @@ def realy_errors(
 
 
 def _region_error(
-    region: str,
+    region: Region,
     aligned: RegionalAlignment,
     surface: RigidSurface,
     topology: Topology,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-REGIONS: tuple[str, ...] = ("nose", "mouth", "forehead", "cheek")
+from typing import Literal, get_args
+
+Region = Literal["nose", "mouth", "forehead", "cheek"]
+"""Regions of the face, each with a score of its own."""
+REGIONS: tuple[Region, ...] = get_args(Region)
 """In the order of the official table."""
 
 KEYPOINT_COUNT = 85
@@ -12,7 +16,7 @@ _NOSE = tuple(range(27, 36))
 _MOUTH = (*range(48, 61), 64)
 _FOREHEAD = (*range(36, 48), *range(17, 27))
 
-RIGID_KEYPOINTS: dict[str, tuple[int, ...]] = {
+RIGID_KEYPOINTS: dict[Region, tuple[int, ...]] = {
     "nose": (*range(27, 32), 35, 32, 33, 34, 70, 71),
     "mouth": _MOUTH,
     "forehead": _FOREHEAD,
@@ -20,10 +24,10 @@ RIGID_KEYPOINTS: dict[str, tuple[int, ...]] = {
 }
 """Keypoints that take part in the rigid alignment of a region."""
 
-RIGID_KEYPOINT_SHARE: dict[str, float] = {"nose": 1.0, "mouth": 1.0, "forehead": 1.0, "cheek": 0.25}
+RIGID_KEYPOINT_SHARE: dict[Region, float] = {"nose": 1.0, "mouth": 1.0, "forehead": 1.0, "cheek": 0.25}
 """Weight of all keypoints of a region together, relative to that of the scan."""
 
-NONRIGID_KEYPOINTS: dict[str, tuple[int, ...]] = {
+NONRIGID_KEYPOINTS: dict[Region, tuple[int, ...]] = {
     "nose": _NOSE,
     "mouth": _MOUTH,
     "forehead": _FOREHEAD,

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from mgc_lightning.metrics.realy.regions import RIGID_KEYPOINT_SHARE, RIGID_KEYPOINTS
+from mgc_lightning.metrics.realy.regions import RIGID_KEYPOINT_SHARE, RIGID_KEYPOINTS, Region
 from mgc_lightning.metrics.realy.rigid import fit_rigid
 from mgc_lightning.metrics.realy.surface import PosedVerts, RigidSurface
 
@@ -36,7 +36,7 @@ class RegionalAlignment:
 
 
 def align_to_region(
-    region: str,
+    region: Region,
     verts: Float[NDArray, "N 3"],
     surface: RigidSurface,
     predicted_keypoints: Float[NDArray, "85 3"],
@@ -50,7 +50,7 @@ def align_to_region(
     residual after a fit changes by less than `TOLERANCE`; that fit is not applied.
 
     Args:
-        region: one of `REGIONS`.
+        region: which one.
         verts: (N, 3) float64, globally aligned.
         surface: all triangles of the prediction, at rest at `verts`.
         predicted_keypoints: (85, 3) float64 at `verts`.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+from mgc_lightning.metrics.realy.regions import Region
+
 
 @dataclass(frozen=True)
 class ScanRegion:
@@ -29,5 +31,5 @@ class REALYScan:
 
     subject: int
     keypoints: Float[NDArray, "85 3"]
-    regions: dict[str, ScanRegion]
+    regions: dict[Region, ScanRegion]
     scale: float
