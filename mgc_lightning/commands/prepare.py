@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from mgc_lightning.arguments.types import Count, Folder, Metavar, Seconds
-from mgc_lightning.photographs.settings import SourceKind
+from mgc_lightning.arguments.types import Count, Folder, Metavar
 from mgc_lightning.preparation.settings import PrepareSettings
 
 CORES = os.cpu_count() or 1
@@ -17,8 +16,6 @@ def prepare(
     source: Annotated[list[Path], Metavar("SOURCE")],
     *,
     output: Folder,
-    kind: SourceKind = "auto",
-    every: Seconds = 1.0,
     jobs: Count = CORES,
     settings: PrepareSettings,
 ) -> int:
@@ -28,8 +25,6 @@ def prepare(
         source: a folder with a sub-folder for each person (and in it one for each moment), a .csv with path, identity,
             capture, videos, or a data set: 300W-LP, Multi-PIE, CelebA, MGCNet's own layout.
         output: new or empty folder; or go on there.
-        kind: layout of SOURCE; auto looks.
-        every: between frames of a video.
         jobs: processes.
         settings: the set.
     """
@@ -38,7 +33,7 @@ def prepare(
     from mgc_lightning.preparation.run import prepare as prepare_set
 
     console = Console()
-    manifest = prepare_set(source, output, settings, kind=kind, every=every, jobs=jobs, console=console)
+    manifest = prepare_set(source, output, settings, jobs=jobs, console=console)
     samples = sum(shard["samples"] for shard in manifest["splits"]["train"])
     console.print(f"{output}: {samples} samples to train on. Look at contact_sheet.png and rejected.csv; then")
     print(

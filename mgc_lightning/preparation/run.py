@@ -19,7 +19,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mgc_lightning import __version__
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.photographs.settings import SourceKind
 from mgc_lightning.photographs.sources.find import find_kind, open_source
 from mgc_lightning.photographs.sources.photo import Photo, PhotoSource, source_digest
 from mgc_lightning.preparation.chunks import CHUNK, ChunkReport, Chunks
@@ -40,8 +39,6 @@ def prepare(
     output: str | Path,
     settings: PrepareSettings = DEFAULTS,
     *,
-    kind: SourceKind = "auto",
-    every: float = 1.0,
     jobs: int = 1,
     detector: DetectorFactory = choose_detector,
     console: Console | None = None,
@@ -51,9 +48,7 @@ def prepare(
     Args:
         source: the photographs; or a folder, a .csv list or a data set; or videos.
         output: folder of the set: new, empty, or of an interrupted run with the same source and settings.
-        settings: of faces and groups.
-        kind: layout of a source that is given by its place.
-        every: seconds between frames of videos.
+        settings: of faces and groups, and of how a place is read.
         jobs: processes.
         detector: makes the face detector in each process; must be picklable for several.
         console: where progress and the histogram are shown; nowhere if not given.
@@ -67,12 +62,12 @@ def prepare(
     output = Path(output)
     if not isinstance(source, PhotoSource):
         places = [Path(place) for place in ([source] if isinstance(source, str | Path) else source)]
-        found = find_kind(places, kind)
+        found = find_kind(places, settings.kind)
         if found == "official" and len(places) > 1:
             raise MGCError(f"Expected one folder of the official layout; got {len(places)}")
         if found == "official":
             return convert_official(places[0], output, settings, console=console)
-        source = open_source(places, found, every)
+        source = open_source(places, found, settings.every)
     try:
         described = {**settings.describe(), "source": source_digest(source), "kind": source.kind}
         finished = claim(output, described)

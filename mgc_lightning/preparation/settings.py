@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mgc_lightning.arguments.types import AnyPath, Count, Folder, NameOrPath, Pixels
+from mgc_lightning.arguments.types import AnyPath, Count, Folder, NameOrPath, Pixels, Seconds
 from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.face_models.names import EMBEDDED
-from mgc_lightning.photographs.settings import CROP_SIZE, Convention, DetectorName, QualityLimits, SkinModel
+from mgc_lightning.photographs.settings import CROP_SIZE, Convention, DetectorName, QualityLimits, SkinModel, SourceKind
 from mgc_lightning.triplets.grouping import GroupingSettings
 
 
@@ -61,15 +61,24 @@ class PrepareSettings:
         faces: from photographs to crops.
         grouping: from crops to triplets.
         shard_samples: samples of a shard.
+        kind: layout of the source; auto looks.
+        every: between frames of a video.
     """
 
     faces: FaceSettings = field(default_factory=FaceSettings)
     grouping: GroupingSettings = field(default_factory=GroupingSettings)
     shard_samples: Count = 500
+    kind: SourceKind = "auto"
+    every: Seconds = 1.0
+
+    def __post_init__(self) -> None:
+        check_choice("kind", self.kind, SourceKind)
 
     def describe(self) -> dict[str, Any]:
         """Give plain values."""
         described = json.loads(json.dumps(asdict(self), default=str))
         # Where weights lie and what runs them does not change what is wanted.
         del described["faces"]["weights"], described["faces"]["device"]
+        # What they make of the source is in the list of its photographs.
+        del described["kind"], described["every"]
         return described

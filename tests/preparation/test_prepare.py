@@ -54,10 +54,11 @@ def test_places_are_sources(photos, tmp_path):
     prepare(open_source([photos / "in"]), tmp_path / "source", settings_of(photos))
     prepare(str(photos / "in"), tmp_path / "place", settings_of(photos))
     assert bytes_of(tmp_path / "source") == bytes_of(tmp_path / "place")
+    assert set(PrepareSettings(kind="csv", every=3).describe()) == {"faces", "grouping", "shard_samples"}
     with pytest.raises(MGCError, match="no such file or folder"):
         prepare(tmp_path / "absent", tmp_path / "set")
     with pytest.raises(MGCError, match="`kind` must be one of auto, folder, .*; got 'folders'"):
-        prepare(photos / "in", tmp_path / "set", kind="folders")
+        prepare(photos / "in", tmp_path / "set", PrepareSettings(kind="folders"))
 
 
 def test_the_official_layout_is_converted(tmp_path):
