@@ -16,7 +16,6 @@ from mgc_lightning.evaluation.submission import scored_verts
 from mgc_lightning.metrics.now.metric import NoWError
 from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scores import NoWScores
-from mgc_lightning.metrics.now.units import Unit
 from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.structures import AlignedPhotos
 from mgc_lightning.training.module import MGCModule

@@ -24,7 +24,6 @@ from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.metrics.now.evaluate import now_error
 from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scores import NoWScores
-from mgc_lightning.metrics.now.units import Unit
 from mgc_lightning.pictures.drawing import Picture, color_bar, error_colors, save_png, sheet, to_picture
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.training.module import MGCModule

@@ -18,7 +18,6 @@ from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.files.plain_obj import parse_vertices
 from mgc_lightning.metrics.now.landmarks import as_landmarks
-from mgc_lightning.metrics.now.names import CHALLENGES
 from mgc_lightning.metrics.now.scan import NoWScan, crop_scan
 
 SCANS, LANDMARKS = "scans", "scans_lmks_onlypp"

@@ -12,7 +12,6 @@ from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.metrics.now.aggregate import PooledError
 from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scores import NoWScores
-from mgc_lightning.metrics.now.units import Unit
 
 
 def scores_table(scores: NoWScores, unit: Unit | None = None, split: NoWSplit | None = None) -> Table:

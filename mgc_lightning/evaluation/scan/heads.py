@@ -18,8 +18,8 @@ from mgc_lightning.files.textured import TexturedMesh, read_textured_mesh
 from mgc_lightning.geometry.alignment import similarity_fit
 from mgc_lightning.geometry.closest_points import ClosestPoints
 from mgc_lightning.metrics.now.landmarks import order_problem, unit_problem
+from mgc_lightning.metrics.now.names import UNIT_TO_MM, Unit
 from mgc_lightning.metrics.now.scan import NoWScan, crop_scan
-from mgc_lightning.metrics.now.units import UNIT_TO_MM, Unit
 
 UPRIGHT = (
     (-44.0, 31.0, 56.0),

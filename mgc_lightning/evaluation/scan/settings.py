@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from mgc_lightning.arguments.types import AnyPath, Count, Folder, Metavar, Modules, NameOrPath, Pixels, Share
 from mgc_lightning.errors import MGCError, check_choice
-from mgc_lightning.metrics.now.units import Unit
+from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.photographs.settings import DetectorName
 
 Votes = Literal["auto", "vertices", "surface"]

@@ -15,7 +15,6 @@ from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.procrustes import LandmarkAlignment, align_landmarks
 from mgc_lightning.metrics.now.refine import Refinement, refine
 from mgc_lightning.metrics.now.scan import NoWScan
-from mgc_lightning.metrics.now.units import Unit
 
 
 @dataclass(frozen=True)

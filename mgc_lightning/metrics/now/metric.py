@@ -18,7 +18,6 @@ from mgc_lightning.metrics.now.evaluate import PredictionError, now_error
 from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scan import NoWScan
 from mgc_lightning.metrics.now.scores import NoWScores, ScoredPrediction
-from mgc_lightning.metrics.now.units import Unit
 
 
 class NoWError(BenchmarkError[NoWScores]):
