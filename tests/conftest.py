@@ -77,3 +77,20 @@ def realy_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scanner = ScannerSettings(spacing=3.5, half_angle=80.0, holes=2, waves=0.0)
     write_realy_set(folder, load_face_model(), REALYSetSettings(3, 1, image_size=96, scanner=scanner))
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--check-types`."""
+    parser.addoption(
+        "--check-types",
+        action="store_true",
+        help="check every annotated type and shape of the packages at every call (jaxtyping and beartype)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Instrument the packages before the first of them is imported."""
+    if config.getoption("--check-types"):
+        from checked_types import install
+
+        install()

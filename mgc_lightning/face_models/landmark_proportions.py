@@ -64,12 +64,12 @@ def landmark_proportions(points: Float[NDArray, "*batch 68 D"]) -> dict[str, Flo
     x, y = face[..., 0], face[..., 1]
     middle = (x[..., 48] + x[..., 54]) / 2
 
-    def share(right: int, left: int) -> np.ndarray:
+    def share(right: int, left: int) -> np.ndarray | np.floating:
         of_right = (x[..., right] - x[..., 48]) / (middle - x[..., 48])
         of_left = (x[..., left] - x[..., 54]) / (middle - x[..., 54])
         return (of_right + of_left) / 2
 
-    return {
+    proportions = {
         "lip_49_53": share(49, 53),
         "lip_50_52": share(50, 52),
         "lip_55_59": share(59, 55),
@@ -79,6 +79,8 @@ def landmark_proportions(points: Float[NDArray, "*batch 68 D"]) -> dict[str, Flo
         "brow_width": x[..., 26] - x[..., 17],
         "brow_height": -(y[..., 17] + y[..., 26]) / 2,
     }
+    # Of one face numpy gives scalars.
+    return {name: np.asarray(value) for name, value in proportions.items()}
 
 
 def departures(points: Float[NDArray, "68 D"]) -> list[str]:

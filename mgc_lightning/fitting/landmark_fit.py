@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from jaxtyping import Float
@@ -129,7 +129,15 @@ def _project_point(pose: Tensor, point: Tensor, K: Tensor) -> Tensor:
     return project(transform_points(pose_to_transform(pose), point[None]), K)[0]
 
 
-def _levenberg_marquardt(problem: _LandmarkProblem, x: Float[Tensor, "B P"], iterations: int) -> Float[Tensor, "B P"]:
+class _LeastSquares(Protocol):
+    """Residuals in the unknowns, and their Jacobian."""
+
+    def residuals(self, x: Float[Tensor, "B P"]) -> Float[Tensor, "B R"]: ...
+
+    def jacobian(self, x: Float[Tensor, "B P"]) -> Float[Tensor, "B R P"]: ...
+
+
+def _levenberg_marquardt(problem: _LeastSquares, x: Float[Tensor, "B P"], iterations: int) -> Float[Tensor, "B P"]:
     """Minimise |residuals(x)|^2 of each row, with a damping of its own that scales with the curvature.
 
     Solved by Cholesky in units in which all curvatures are 1. A row whose factor fails gets NaN, is not better, and is

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
 from mgc_lightning.errors import MGCError
@@ -90,7 +91,7 @@ class ClosestPoints:
         return self._faces.ravel()[slots].astype(np.int64)
 
 
-def barycentric_weights(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.float64]:
+def barycentric_weights(points: Float[NDArray, "Q 3"], corners: Float[NDArray, "Q 3 3"]) -> Float[NDArray, "Q 3"]:
     """Give the weights (Q, 3) of points (Q, 3) that lie on triangles (Q, 3, 3), clipped to them.
 
     Example:

@@ -18,8 +18,8 @@ MIN_BASELINE = 1.0
 def fundamental_from_poses(
     T_target_model: Float[Tensor, "*batch 4 4"],
     T_source_model: Float[Tensor, "*batch 4 4"],
-    K_target: Float[Tensor, "*batch 3 3"],
-    K_source: Float[Tensor, "*batch 3 3"],
+    K_target: Float[Tensor, "*batch 3 3"] | Float[Tensor, "3 3"],
+    K_source: Float[Tensor, "*batch 3 3"] | Float[Tensor, "3 3"],
 ) -> Float[Tensor, "*batch 3 3"]:
     """Give F with q_source^T F q_target = 0: F = K_s^-T [t]x R K_t^-1 (Hartley & Zisserman eq. 9.12).
 
@@ -29,8 +29,8 @@ def fundamental_from_poses(
     Args:
         T_target_model: (..., 4, 4) pose in the target view.
         T_source_model: (..., 4, 4) pose of the same head in the source view.
-        K_target: (..., 3, 3) px.
-        K_source: (..., 3, 3) px.
+        K_target: (..., 3, 3) or (3, 3) px.
+        K_source: (..., 3, 3) or (3, 3) px.
 
     Example:
         >>> from mgc_lightning.geometry import intrinsics, pose_to_transform, project, transform_points

@@ -127,9 +127,9 @@ def relative_transform(
 
 
 def transform_points(
-    T: Float[Tensor, "*batch 4 4"], points: Float[Tensor, "*batch N 3"]
+    T: Float[Tensor, "*batch 4 4"], points: Float[Tensor, "*batch N 3"] | Float[Tensor, "N 3"]
 ) -> Float[Tensor, "*batch N 3"]:
-    """Apply rigid (or affine) transforms (..., 4, 4) to points (..., N, 3).
+    """Apply rigid (or affine) transforms (..., 4, 4) to points (..., N, 3) or (N, 3).
 
     Example:
         >>> T_cam_model = pose_to_transform(torch.tensor([0.0, 0.0, torch.pi, 0.0, 0.0, 5000.0]))
@@ -140,7 +140,9 @@ def transform_points(
     return points @ T[..., :3, :3].mT + T[..., None, :3, 3]
 
 
-def rotation_error(R1: Float[Tensor, "*batch 3 3"], R2: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, " *batch"]:
+def rotation_error(
+    R1: Float[Tensor, "*batch 3 3"], R2: Float[Tensor, "*batch 3 3"] | Float[Tensor, "3 3"]
+) -> Float[Tensor, " *batch"]:
     """Measure the angle between rotations in degrees, in [0, 180].
 
     From the chordal distance, |R1 - R2|_F = 2 sqrt(2) sin(angle / 2): the arccos of the trace loses half of
@@ -148,7 +150,7 @@ def rotation_error(R1: Float[Tensor, "*batch 3 3"], R2: Float[Tensor, "*batch 3 
 
     Args:
         R1: (..., 3, 3) rotations.
-        R2: (..., 3, 3) rotations.
+        R2: (..., 3, 3) or (3, 3) rotations.
 
     Returns:
         (...) degrees.

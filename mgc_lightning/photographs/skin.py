@@ -161,7 +161,7 @@ def _hull(points: Tensor) -> Tensor:
         return points
 
 
-def polygons_mask(polygons: list[Float[Tensor, "P 2"]], size: int) -> Float[Tensor, "1 S S"]:
+def polygons_mask(polygons: list[Float[Tensor, "_ 2"]], size: int) -> Float[Tensor, "1 S S"]:
     """Fill polygons in px, pixel centres at +.5, with smooth edges."""
     image = Image.new("L", (size * _OVERSAMPLING, size * _OVERSAMPLING), 0)
     draw = ImageDraw.Draw(image)

@@ -11,7 +11,7 @@ from typing import Literal
 import matplotlib
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Real, UInt8
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -39,7 +39,7 @@ ERROR_MAP = "YlOrRd"
 """Default colour map of errors: pale where small, so that shading stays visible, red where large."""
 
 
-def to_picture(image: Float[Tensor, "3 H W"] | Float[NDArray, "H W 3"] | Picture) -> Picture:
+def to_picture(image: Float[Tensor, "_ H W"] | Real[NDArray, "H W *channels"]) -> Picture:
     """Turn an image into a picture.
 
     Args:

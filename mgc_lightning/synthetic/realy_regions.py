@@ -14,7 +14,7 @@ SMALLEST_PIECE = 50
 
 def cut_regions(
     verts: Float[NDArray, "S 3"], faces: Int[NDArray, "T 3"], landmarks68: Float[NDArray, "68 3"]
-) -> dict[str, tuple[Float[NDArray, "R 3"], Int[NDArray, "Q 3"]]]:
+) -> dict[str, tuple[Float[NDArray, "_ 3"], Int[NDArray, "_ 3"]]]:
     """Cut a scan into nose, mouth, forehead and cheek; all but the cheek are one piece.
 
     Args:

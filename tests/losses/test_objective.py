@@ -420,7 +420,7 @@ def test_nonfinite_values_are_named(scene):
 
 def test_wrong_image_size_is_refused(scene):
     face_model, truth, batch = scene
-    wrong = replace(batch, images=batch.images[..., :40, :40])
+    wrong = replace(batch, images=batch.images[..., :40, :40], skin=batch.skin[..., :40, :40])
     views = render_views(truth, face_model, FaceRenderer(), batch.K, SIZE)
     with pytest.raises(MGCError, match="80"):
         MGCObjective(ALL_ON)(views, wrong)

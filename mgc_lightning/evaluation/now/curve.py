@@ -21,7 +21,7 @@ def write_curve_csv(path: Path, pooled: Float[NDArray, " N"]) -> None:
         temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
-def draw_curves(path: Path, curves: Mapping[str, Float[NDArray, " N"]]) -> None:
+def draw_curves(path: Path, curves: Mapping[str, Float[NDArray, " _"]]) -> None:
     """Draw the cumulative curves of pools of distances (mm), as the NoW site does: 0 to 7 mm, percent.
 
     Args:

@@ -23,7 +23,7 @@ class PooledError:
     n: int
 
 
-def pool(distances: Sequence[Float[NDArray, " N"]] | Float[NDArray, " N"]) -> PooledError:
+def pool(distances: Sequence[Float[NDArray, " _"]] | Float[NDArray, " N"]) -> PooledError:
     """Pool the distances (mm) of images; the median of the pool is not the mean of the images' medians.
 
     Example:

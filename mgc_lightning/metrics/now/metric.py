@@ -76,8 +76,8 @@ class NoWError(BenchmarkError[NoWScores]):
 
     def update(
         self,
-        verts: Float[Tensor, "B N 3"] | Sequence[Float[Tensor, "N 3"]],
-        faces: Int[Tensor, "F 3"] | Sequence[Int[Tensor, "F 3"]],
+        verts: Float[Tensor, "B N 3"] | Sequence[Float[Tensor, "_ 3"]],
+        faces: Int[Tensor, "F 3"] | Int[NDArray, "F 3"] | Sequence[Int[Tensor, "_ 3"] | Int[NDArray, "_ 3"]],
         landmarks: Float[Tensor, "B 7 3"],
         scans: Sequence[NoWScan],
         index: Sequence[int] | Int[Tensor, " B"],
