@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self, get_args
+from typing import Any, Self, TypeVar, get_args
 
 import pytest
 from beartype import BeartypeConf, beartype
@@ -90,4 +90,5 @@ def _unseen(hint: Any) -> bool:
     """Tell whether a hint has `Self`, whose class a function does not know, or a protocol for type checkers alone."""
     if getattr(hint, "_is_protocol", False) and not getattr(hint, "_is_runtime_protocol", False):
         return True
-    return hint is Self or any(_unseen(part) for part in get_args(hint))
+    parts = (hint.__bound__,) if isinstance(hint, TypeVar) else get_args(hint)
+    return hint is Self or any(map(_unseen, parts))
