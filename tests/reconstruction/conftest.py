@@ -2,15 +2,16 @@
 
 import pytest
 import torch
-from tiny_networks import make_network
 
-from mgc_lightning.networks.export import export_network
-from mgc_lightning.networks.predictor import Predictor
-from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
+# The packages are imported inside: `--check-types` instruments them after this file.
 
 
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory):
+    from tiny_networks import make_network
+
+    from mgc_lightning.networks.export import export_network
+
     folder = tmp_path_factory.mktemp("exports")
     network = make_network()
     export_network(network, folder)
@@ -21,6 +22,11 @@ def exports(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reconstructor():
+    from tiny_networks import make_network
+
+    from mgc_lightning.networks.predictor import Predictor
+    from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
+
     return FaceReconstructor(Predictor.from_network(make_network()))
 
 

@@ -1,16 +1,16 @@
-"""Losses and a backbone of one's own, as the README shows them: trained, exported, loaded, scored, resumed."""
+"""Losses and a backbone of one's own, as the pages show them: trained, exported, loaded, scored, resumed."""
 
 import logging
 import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import quick
 import torch
 import yaml
+from pages import PAGES, blocks
 from torch import nn
 
 from callbacks.export import ExportBestCheckpoint
@@ -21,8 +21,10 @@ from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.training.cli import gather_imports
 from mgc_lightning.training.trust import trusted
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-PARTS = README.split("## Add a part")[1].split("\n## ")[0]
+MODULES = {block.file: block for page in PAGES for block in blocks(page, "python") if block.file.startswith("my_")}
+CONFIGS = [
+    block.code for page in PAGES for block in blocks(page, "yaml") if re.search(r"my_(losses|nets)\.", block.code)
+]
 DATA = {"class_path": "datamodules.SyntheticTriplets",
         "init_args": {"image_size": 32, "batch_size": 2, "val_size": 1, "test_size": 2, "train_size": 8,
                       "settings": {"linked": 1.0, "unlinked": 0.0}}}  # fmt: skip
@@ -39,12 +41,12 @@ def merged(*trees):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """Train as the README says, two steps, by a console script in a folder of the user's own."""
+    """Train as the pages say, two steps, by a console script in a folder of the user's own."""
     folder, scripts = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("bin")
-    for block in re.findall(r"```python\n(.*?)```", PARTS, flags=re.DOTALL):
-        (folder / block.split()[1]).write_text(block)
-    assert {path.name for path in folder.iterdir()} == {"my_losses.py", "my_nets.py"}
-    config = merged(*(yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PARTS, flags=re.DOTALL)))
+    assert set(MODULES) == {"my_losses.py", "my_nets.py"}
+    for name, block in MODULES.items():
+        (folder / name).write_text(block.code)
+    config = merged(*map(yaml.safe_load, CONFIGS))
     assert set(config["model"]) == {"objective", "backbone"}
     checkpoints = {"class_path": "lightning.pytorch.callbacks.ModelCheckpoint", "init_args": {"filename": "it"}}
     logger = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": "runs", "name": "own"}}
