@@ -8,8 +8,9 @@ from pathlib import Path
 import lightning as L
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -48,7 +49,7 @@ class FacePicture:
     name: str
     median: float
     photograph: Picture
-    error_map: Picture
+    error_map: UInt8[NDArray, "h w 3"]
     verts: Float[Tensor, "N 3"]
     faces: Int[Tensor, "F 3"]
     colors: Float[Tensor, "N 3"]

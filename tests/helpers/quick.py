@@ -23,6 +23,12 @@ class Quick(MGCModule):
     def on_train_batch_start(self, batch, batch_idx):
         return None
 
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        return None
+
+    def test_step(self, batch, batch_idx):
+        return None
+
 
 def module():
     torch.manual_seed(0)
