@@ -2,4 +2,4 @@
 $MGC_PIP install --quiet '.[docs]'
 site="$(mktemp -d)"
 trap 'rm -rf "$site"' EXIT
-mkdocs build --quiet --strict --site-dir "${MGC_SITE:-$site}"
+NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict --site-dir "${MGC_SITE:-$site}"

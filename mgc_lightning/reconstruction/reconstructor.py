@@ -152,8 +152,7 @@ class FaceReconstructor:
             box: x0, y0, x1, y1 px around the face from hairline to chin; a coarser alignment, upright.
 
         Raises:
-            MGCError: if the image cannot be read, landmarks or box are bad, or neither is given and there
-            is no
+            MGCError: if the image cannot be read, landmarks or box are bad, or neither is given and there is no
                 detector, or it finds no face.
         """
         return self.reconstruct_batch([image], [landmarks], [box])[0]
