@@ -15,7 +15,11 @@ from mgc_lightning.training.module import MGCModule
 
 
 class AFLW2000Score(L.Callback):
-    """Score `AFLW2000DataModule`'s photographs: NME of 68 points by yaw, in px of the photographs."""
+    """Score `AFLW2000DataModule`'s photographs: NME of 68 points by yaw, in px of the photographs.
+
+    Example:
+        >>> trainer = L.Trainer(logger=False, callbacks=[AFLW2000Score()])
+    """
 
     def __init__(self) -> None:
         self.metric = NormalizedMeanErrorByYaw()

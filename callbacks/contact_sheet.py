@@ -25,6 +25,9 @@ class ContactSheet(L.Callback):
         faces: rows of the sheet.
         every: validations between two sheets; the last one is always drawn.
         tile: side of a picture in px.
+
+    Example:
+        >>> trainer = L.Trainer(logger=False, enable_checkpointing=False, callbacks=[ContactSheet(faces=4, every=5)])
     """
 
     def __init__(self, faces: int = 6, every: int = 1, tile: int = 192) -> None:

@@ -37,6 +37,10 @@ class ExportBestCheckpoint(L.Callback):
     Attributes:
         artifacts: label to path of what was written, for the summary of the run.
         report: the last export.
+
+    Example:
+        >>> best = L.pytorch.callbacks.ModelCheckpoint(monitor="val/nme")
+        >>> trainer = L.Trainer(logger=False, callbacks=[best, ExportBestCheckpoint(formats=["onnx"])])
     """
 
     def __init__(

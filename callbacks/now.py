@@ -54,6 +54,10 @@ class NoWBenchmark(BenchmarkCallback):
     Attributes:
         scores: of the last run, the same on every process.
         artifacts: label to path of what was written, for `SummaryTable`.
+
+    Example:
+        >>> best = L.pytorch.callbacks.ModelCheckpoint(monitor="now/median")
+        >>> trainer = L.Trainer(logger=False, callbacks=[NoWBenchmark(Path("data/now"), every=5, subset=40), best])
     """
 
     prefix = "now"

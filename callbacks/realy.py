@@ -52,6 +52,10 @@ class REALYBenchmark(BenchmarkCallback):
     Attributes:
         scores: of the last run, the same on every process.
         artifacts: label to path of what was written, for `SummaryTable`.
+
+    Example:
+        >>> best = L.pytorch.callbacks.ModelCheckpoint(monitor="realy/all")
+        >>> trainer = L.Trainer(logger=False, callbacks=[REALYBenchmark(Path("data/realy"), every=5, subset=20), best])
     """
 
     prefix = "realy"

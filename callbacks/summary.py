@@ -26,6 +26,9 @@ class SummaryTable(L.Callback):
 
     The start comes from the sanity check: set `trainer.num_sanity_val_steps` to -1 for the whole validation set.
     A callback that writes files lists them in its attribute `artifacts`, label to path.
+
+    Example:
+        >>> trainer = L.Trainer(logger=False, num_sanity_val_steps=-1, callbacks=[SummaryTable()])
     """
 
     def __init__(self) -> None:

@@ -24,6 +24,10 @@ def in_parallel(function: Callable[[I], R], items: Sequence[I], jobs: int) -> It
 
     Raises:
         MGCError: if a process was killed.
+
+    Example:
+        >>> list(in_parallel(abs, [-1, 2, -3], jobs=1))
+        [1, 2, 3]
     """
     if jobs <= 1 or len(items) <= 1:
         yield from map(function, items)

@@ -29,7 +29,16 @@ def normalized_mean_error(
 
 
 class NormalizedMeanError(SampleMean):
-    """Average `normalized_mean_error` over samples, in percent."""
+    """Average `normalized_mean_error` over samples, in percent.
+
+    Example:
+        >>> import torch
+        >>> square = torch.tensor([[0.0, 0.0], [100.0, 0.0], [100.0, 100.0], [0.0, 100.0]])[None]
+        >>> metric = NormalizedMeanError()
+        >>> metric.update(square + torch.tensor([3.0, 4.0]), square)  # 5 px of 100
+        >>> round(metric.compute().item(), 3)
+        5.0
+    """
 
     def update(  # type: ignore[override]
         self,

@@ -33,6 +33,18 @@ class ReconstructionScores(nn.Module):
         mean_verts: (N, 3) mm, the mean face.
         mean_landmarks: (68, 3) mm, its landmarks.
         main_pose: (6,) the pose of the baseline.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, load_face_model, make_triplets, render_views
+        >>> from mgc_lightning.fitting import initial_coefficients
+        >>> model = load_face_model()
+        >>> batch = make_triplets(model, 1, image_size=32)
+        >>> views = render_views(initial_coefficients(model, batch.K, 32), model, FaceRenderer(), batch.K, 32)
+        >>> scores = ReconstructionScores(model.face_mask, model.mean, model.landmarks68(model.mean), model.main_pose)
+        >>> scores.update(views, model.shape(views.coefficients.identity), batch)
+        >>> found = scores.compute()  # of the mean face, so that it equals its own baseline
+        >>> round(found["neutral"] / found["neutral_mean_face"], 3)
+        1.0
     """
 
     mean_verts: Float[Tensor, "N 3"]

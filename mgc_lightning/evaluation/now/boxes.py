@@ -49,7 +49,15 @@ def read_detected_box(path: Path) -> Float[NDArray, " 4"]:
 
 
 def write_detected_box(path: Path, box: ArrayLike) -> None:
-    """Write a box x0, y0, x1, y1 in the official form."""
+    """Write a box x0, y0, x1, y1 in the official form.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "box.npy"
+        >>> write_detected_box(path, [10, 20, 110, 140])
+        >>> read_detected_box(path).tolist()
+        [10.0, 20.0, 110.0, 140.0]
+    """
     sides = dict(zip(SIDES, np.asarray(box, float).tolist(), strict=True))
     with atomic_path(path) as temporary:
         np.save(temporary, np.array(sides, dtype=object), allow_pickle=True)

@@ -96,7 +96,20 @@ def read_landmarks(path: Path) -> Float[NDArray, "7 3"]:
 def write_prediction(
     folder: Path, image: NoWImage, verts: ArrayLike, faces: ArrayLike, landmarks: ArrayLike, suffix: str = ".obj"
 ) -> None:
-    """Write a prediction in the official layout: float32 mesh and landmarks."""
+    """Write a prediction in the official layout: float32 mesh and landmarks.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.evaluation.now import NoWImage, find_predictions
+        >>> model, folder = load_face_model(), Path(tempfile.mkdtemp())
+        >>> image = NoWImage("anna", "selfie", "1.jpg", "anna/selfie/1.jpg")
+        >>> write_prediction(folder, image, model.mean, model.faces, model.landmarks7(model.mean))
+        >>> found, missing = find_predictions(folder, [image])
+        >>> verts, faces, landmarks = read_prediction(found[0])
+        >>> verts.shape, landmarks.shape, missing
+        ((4032, 3), (7, 3), [])
+    """
     stem = folder / image.stem
     write_mesh(stem.parent / f"{stem.name}{suffix}", np.asarray(verts, np.float32), faces)
     with atomic_path(stem.parent / f"{stem.name}.npy") as temporary:

@@ -59,6 +59,12 @@ def topology_of(model: FaceModel) -> Topology:
 
     Raises:
         MGCError: for other face models.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> topology = topology_of(load_face_model())
+        >>> topology.name, topology.triangles.shape
+        ('makehuman', (85, 3))
     """
     name = f"{model.name}-{model.level}" if model.name == EMBEDDED else model.name
     if not (KEYPOINT_DATA / f"{name}.json").is_file():

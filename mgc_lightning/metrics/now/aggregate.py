@@ -44,6 +44,11 @@ def cumulative_curve(
     Args:
         distances: (N,) pooled, mm.
         bins: equal bins from the least to the greatest distance.
+
+    Example:
+        >>> edges, percent = cumulative_curve(np.array([0.0, 1.0, 2.0, 4.0]), bins=4)
+        >>> edges.tolist(), percent.tolist()
+        ([0.0, 1.0, 2.0, 3.0], [25.0, 50.0, 75.0, 100.0])
     """
     counts, edges = np.histogram(distances, bins=bins)
     return edges[:-1], np.cumsum(counts) * (100.0 / distances.size)
@@ -52,7 +57,13 @@ def cumulative_curve(
 def thinned_curve(
     distances: Float[NDArray, " N"], step: float = 0.01
 ) -> tuple[Float[NDArray, " K"], Float[NDArray, " K"]]:
-    """Give the curve at distances 0, `step`, ... 8 mm, for files and loggers."""
+    """Give the curve at distances 0, `step`, ... 8 mm, for files and loggers.
+
+    Example:
+        >>> distances, percent = thinned_curve(np.array([0.5, 1.5, 2.5, 9.0]), step=1.0)
+        >>> distances[:4].tolist(), percent[:4].tolist()
+        ([0.0, 1.0, 2.0, 3.0], [0.0, 25.0, 50.0, 75.0])
+    """
     grid = np.arange(round(CURVE_LIMIT_MM / step) + 1) * step
     below = np.searchsorted(np.sort(distances), grid, side="right")
     return grid, below * (100.0 / max(1, distances.size))

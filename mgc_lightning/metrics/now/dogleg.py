@@ -58,6 +58,17 @@ def minimise(problem: LeastSquares, start: Vector) -> DoglegResult:
 
     Stops after an accepted step that lowers the cost by less than 1e-4 of it (the step is kept), at a step or radius
     of at most 1e-15 |x|, at a gradient below 1e-15, or after 200 accepted steps.
+
+    Example:
+        >>> class Offset:
+        ...     def cost(self, x):
+        ...         self.d = x - [3.0, 4.0]
+        ...         return float(self.d @ self.d)
+        ...
+        ...     def normal_equations(self):
+        ...         return np.eye(2), -self.d  # J^T J and -J^T d
+        >>> minimise(Offset(), np.zeros(2)).x.round(6).tolist()
+        [3.0, 4.0]
     """
     result = DoglegResult(np.asarray(start, dtype=np.float64), problem.cost(start))
     radius = FIRST_RADIUS

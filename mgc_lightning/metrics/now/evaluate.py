@@ -59,6 +59,16 @@ def now_error(
 
     Raises:
         MGCError: if the mesh is empty or not finite, or the landmarks are not seven different finite points.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.metrics.now import crop_scan
+        >>> model = load_face_model()
+        >>> verts, landmarks = model.mean.numpy(), model.landmarks7(model.mean).numpy()
+        >>> scan = crop_scan(verts + 100.0, landmarks + 100.0)
+        >>> error = now_error(scan, verts / 10, model.faces.numpy(), landmarks / 10)  # another unit and place
+        >>> bool(np.median(error.distances) < 1e-3), error.alignment.reflected
+        (True, False)
     """
     if unit is not None:
         check_choice("unit", unit, Unit)

@@ -71,6 +71,15 @@ def order_problem(landmarks: ArrayLike, scan_landmarks: ArrayLike) -> str | None
     Args:
         landmarks: (7, 3) of the prediction, any unit.
         scan_landmarks: (7, 3) of the scan.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> points = model.landmarks7(model.mean).numpy()
+        >>> order_problem(points / 10, points) is None
+        True
+        >>> order_problem(points[[3, 2, 1, 0, 4, 6, 5]], points) is None  # right and left exchanged
+        False
     """
     plain = _fit_residual(landmarks, scan_landmarks)
     swapped = _fit_residual(np.asarray(landmarks)[list(MIRRORED)], scan_landmarks)
@@ -85,7 +94,15 @@ def order_problem(landmarks: ArrayLike, scan_landmarks: ArrayLike) -> str | None
 
 
 def unit_problem(landmarks: ArrayLike, unit: Unit) -> str | None:
-    """Say why `unit` cannot be the unit of predicted landmarks (7, 3), or None."""
+    """Say why `unit` cannot be the unit of predicted landmarks (7, 3), or None.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> points = model.landmarks7(model.mean).numpy()
+        >>> unit_problem(points, "mm") is None, unit_problem(points, "m") is None
+        (True, False)
+    """
     array = np.asarray(landmarks, dtype=np.float64)
     eyes = float(np.linalg.norm(array[0] - array[3]))
     if EYE_DISTANCE_MM[0] <= eyes * UNIT_TO_MM[unit] <= EYE_DISTANCE_MM[1]:

@@ -50,6 +50,12 @@ def align_landmarks(
         unit: None fits a scale (the usual benchmark); "mm", "cm" or "m" fixes it (metrical benchmark).
         corrected_start: metrical only: take the translation from the fixed scale. The official evaluator takes it
             from the fitted one, which starts a prediction far from its own origin centimetres off.
+
+    Example:
+        >>> points = np.random.default_rng(0).normal(size=(7, 3))
+        >>> found = align_landmarks(10 * points + 3, points)
+        >>> round(float(found.scale), 6), found.reflected, bool(np.allclose(found(points), 10 * points + 3))
+        (10.0, False, True)
     """
     target = as_landmarks(scan_landmarks, "scan landmarks")
     source = as_landmarks(landmarks, "predicted landmarks")

@@ -99,7 +99,12 @@ def refine(mesh: ClosestPoints, points: Float[NDArray, "N 3"], scale: bool = Tru
 
 
 def rodrigues(r: Float[NDArray, 3]) -> Float[NDArray, "3 3"]:
-    """Give the rotation matrix of a rotation vector (radians)."""
+    """Give the rotation matrix of a rotation vector (radians).
+
+    Example:
+        >>> rodrigues(np.array([0.0, 0.0, np.pi / 2])).round(6).tolist()
+        [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
     angle = float(np.linalg.norm(r))
     if angle < np.finfo(np.float64).eps:
         return np.eye(3)

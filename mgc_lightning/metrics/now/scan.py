@@ -67,6 +67,12 @@ def crop_scan(verts: ArrayLike, landmarks: ArrayLike, source: str = "scan") -> N
 
     Raises:
         MGCError: if coordinates are not finite, landmarks are wrong, or the ball holds no vertex (unlike units).
+
+    Example:
+        >>> eyes = [[-45, 0, 0], [-15, 0, 0], [15, 0, 0], [45, 0, 0]]
+        >>> landmarks = [*eyes, [0, -50, 0], [-25, -80, 0], [25, -80, 0]]
+        >>> crop_scan([[0, 0, 0], [0, -130, 0], [0, 200, 0]], landmarks).index.tolist()
+        [0, 1]
     """
     points = np.asarray(verts, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():

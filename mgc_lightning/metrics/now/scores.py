@@ -40,7 +40,14 @@ class ScoredPrediction:
 
 @dataclass(frozen=True)
 class NoWScores:
-    """Hold the scored predictions in the order of the list of images."""
+    """Hold the scored predictions in the order of the list of images.
+
+    Example:
+        >>> names = ["anna/selfie/1.jpg", "anna/multiview_neutral/2.jpg"]
+        >>> scores = NoWScores([ScoredPrediction(name, np.array([1.0, 2.0, 3.0 + i])) for i, name in enumerate(names)])
+        >>> scores.total.median, scores.challenges["selfie"].mean
+        (2.0, 2.0)
+    """
 
     predictions: Sequence[ScoredPrediction]
 

@@ -105,7 +105,14 @@ def _on_skin(
 def ray_distances(
     origin: Float[NDArray, " 3"], direction: Float[NDArray, " 3"], corners: Float[NDArray, "F 3 3"]
 ) -> Float[NDArray, " F"]:
-    """Give the distance along a ray to each triangle, inf where it misses (Moeller and Trumbore, 1997)."""
+    """Give the distance along a ray to each triangle, inf where it misses (Moeller and Trumbore, 1997).
+
+    Example:
+        >>> wall = np.array([[[-1.0, -1, 5], [1, -1, 5], [0, 1, 5]]])
+        >>> ahead = np.array([0.0, 0.0, 1.0])
+        >>> ray_distances(np.zeros(3), ahead, wall).tolist(), ray_distances(np.zeros(3), -ahead, wall).tolist()
+        ([5.0], [inf])
+    """
     u, w = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     normal = np.cross(direction, w)
     determinant = np.einsum("fc,fc->f", u, normal)

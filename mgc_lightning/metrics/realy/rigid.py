@@ -25,6 +25,12 @@ def fit_rigid(
 
     Raises:
         MGCError: if a scale is wanted and the source points coincide.
+
+    Example:
+        >>> points = np.random.default_rng(0).normal(size=(10, 3))
+        >>> s, R, t = fit_rigid(points, 2 * points + 1, with_scale=True)
+        >>> round(float(s), 6), t.round(6).tolist()
+        (2.0, [1.0, 1.0, 1.0])
     """
     source_columns, target_columns = source.T, target.T
     p = source_columns - source_columns.mean(axis=1)[:, None]

@@ -66,7 +66,14 @@ def region_statistics(errors: Float[NDArray, " P"]) -> RegionStatistics:
 
 @dataclass(frozen=True)
 class REALYScores:
-    """Hold the scored predictions in the official order."""
+    """Hold the scored predictions in the official order.
+
+    Example:
+        >>> found = [ScoredPrediction("1", np.array([1.0, 2, 3, 4])), ScoredPrediction("2", np.array([3.0, 4, 5, 6]))]
+        >>> scores = REALYScores(found)
+        >>> scores.total, scores.regions["nose"].mean
+        (3.5, 2.0)
+    """
 
     predictions: Sequence[ScoredPrediction]
 

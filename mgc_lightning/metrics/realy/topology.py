@@ -23,6 +23,13 @@ class Topology:
         triangles: (85, 3) vertices of the triangle of each keypoint.
         weights: (85, 3) their weights, rows sum to 1.
         mask: (N,) vertices whose faces make up the surface that errors are measured to; all if None.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.evaluation.realy import load_topology
+        >>> topology = load_topology("makehuman")
+        >>> topology.keypoints(load_face_model().mean.numpy()).shape, topology.vertex_count
+        ((85, 3), 4032)
     """
 
     name: str
@@ -88,6 +95,12 @@ def topology_from_keypoints(
 
     Raises:
         MGCError: if there are not 85 rows, or one names a triangle that is not there.
+
+    Example:
+        >>> rows = np.tile([0.0, 0.25, 0.25], (85, 1))  # all on triangle 0
+        >>> topology = topology_from_keypoints("one triangle", 3, np.array([[0, 1, 2]]), rows)
+        >>> topology.keypoints(np.array([[0.0, 0, 0], [4, 0, 0], [0, 4, 0]]))[0].tolist()
+        [1.0, 2.0, 0.0]
     """
     rows = np.asarray(rows, np.float64)
     if rows.shape != (KEYPOINT_COUNT, 3) or not np.isfinite(rows).all():
