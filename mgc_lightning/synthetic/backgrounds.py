@@ -90,7 +90,7 @@ def render_background(
     shapes: Float[Tensor, "B S 13"],
     anchors: Float[Tensor, "B A 4"],
     size: int,
-    scenery: Float[Tensor, "B 3 S S"] | None = None,
+    scenery: Float[Tensor, "B 3 h w"] | None = None,
     natural: Float[Tensor, " B"] | None = None,
 ) -> Float[Tensor, "B 3 H W"]:
     """Paint backgrounds on the device of their numbers: (B, 3, size, size) in [0, 1].

@@ -22,6 +22,7 @@ from mgc_lightning.synthetic.camera_noise import CameraNoise
 from mgc_lightning.synthetic.complexion import Complexion, make_complexion
 from mgc_lightning.synthetic.head import Head, has_head
 from mgc_lightning.synthetic.latents import Latents
+from mgc_lightning.synthetic.leaves import NUMBERS as LEAVES_NUMBERS
 from mgc_lightning.synthetic.leaves import Leaves
 from mgc_lightning.synthetic.poses import aligned_pose, head_rotation, misaligned_template
 from mgc_lightning.synthetic.shapes import paint, place_shapes
@@ -172,7 +173,7 @@ class TripletGenerator(nn.Module):
         anchors = face_anchors(landmarks, self.image_size)
         leaves: tuple[Tensor, ...] = ()
         if "leaves" in flat:
-            scenery = self.leaves(flat["leaves"], background_side(self.image_size))
+            scenery = self.leaves(flat["leaves"][:, :LEAVES_NUMBERS], background_side(self.image_size))
             leaves = (scenery, flat["leaves"][:, -1])
         background = render_background(flat["ramp"], flat["grids"], flat["shapes"], anchors, self.image_size, *leaves)
         if self.head is not None and {"hair", "glasses", "skin_detail", "lamp"} & set(flat):

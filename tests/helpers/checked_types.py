@@ -15,10 +15,12 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("mgc_lightning", "datamodules", "callbacks")
 COMPILED = ("@njit", "@numba.njit", "@triton.jit")
 """Decorators that compile a function from its source, which must then be a plain function."""
+CALLERS = "sys._getframe"
+"""What a function that looks at its caller uses: a check would stand between the two."""
 
 
-class PlainKernels:
-    """Import modules with compiled kernels as they are: a finder that goes before jaxtyping's."""
+class PlainModules:
+    """Import some modules as they are: a finder that goes before jaxtyping's."""
 
     def __init__(self, names: set[str]) -> None:
         self.names = names
@@ -39,17 +41,17 @@ def install() -> None:
     if early:
         raise RuntimeError(f"Imported before their types could be checked: {early}")
     install_import_hook(PACKAGES, f"{__name__}.check")
-    sys.meta_path.insert(0, PlainKernels(kernel_modules()))
+    sys.meta_path.insert(0, PlainModules(plain_modules()))
     pytest.raises = expecting_errors(pytest.raises)
 
 
-def kernel_modules() -> set[str]:
-    """Name the modules with compiled kernels."""
+def plain_modules() -> set[str]:
+    """Name the modules with compiled kernels, or with functions that ask who calls them."""
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for package in PACKAGES
         for path in (ROOT / package).rglob("*.py")
-        if any(decorator in path.read_text(encoding="utf-8") for decorator in COMPILED)
+        if any(decorator in path.read_text(encoding="utf-8") for decorator in (*COMPILED, CALLERS))
     }
 
 

@@ -58,7 +58,8 @@ def test_data_without_truth_are_left_out():
 
 
 def test_another_topology_and_negative_weights_are_refused():
-    truth = dataclasses.replace(BATCH.truth, verts_neutral=BATCH.truth.verts_neutral[..., :100, :])
+    fewer = {name: getattr(BATCH.truth, name)[..., :100, :] for name in ("verts_neutral", "verts_posed")}
+    truth = dataclasses.replace(BATCH.truth, **fewer)
     with pytest.raises(MGCError, match="100 vertices"):
         GroundTruth()(views_of(), dataclasses.replace(BATCH, truth=truth))
     with pytest.raises(MGCError, match="rotation"):

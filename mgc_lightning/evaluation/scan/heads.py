@@ -108,7 +108,7 @@ def read_head(
     problem = unit_problem(seven, "mm")
     if problem:
         raise MGCError(f"{given}: {problem}; give the scan's `unit`")
-    swapped = order_problem(seven, UPRIGHT)
+    swapped = order_problem(seven, np.array(UPRIGHT))
     if swapped:
         raise MGCError(f"{given}: {swapped}")
     mesh = replace(mesh, points=mesh.points * scale, verts=mesh.verts * scale)
