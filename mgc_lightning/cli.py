@@ -36,6 +36,10 @@ COMMANDS: dict[str, Command | Group] = {
         "mgc_lightning.commands.export:export",
         "export a checkpoint to ONNX, torch.export and safetensors, and compare each with the network",
     ),
+    "models": Command(
+        "mgc_lightning.commands.models:models",
+        "list the trained networks that come with the package: size, input, face model, licences, scores",
+    ),
     "import-official": Command(
         "mgc_lightning.commands.import_official:import_official",
         "convert official TensorFlow-1 weights (MGCNet, FaceNet, ImageNet's ResNet-50) to safetensors",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from mgc_lightning.arguments.types import Folder, Metavar
 from mgc_lightning.networks.settings import NetworkSource
-from mgc_lightning.reconstruction.settings import ReconstructSettings
+from mgc_lightning.reconstruction.settings import OUTPUT, ReconstructSettings
 
 
 def reconstruct(
     inputs: Annotated[list[str], Metavar("INPUT")],
     *,
-    output: Folder,
+    output: Folder = Path(OUTPUT),
     network: NetworkSource,
     settings: ReconstructSettings,
 ) -> int:
@@ -27,12 +28,16 @@ def reconstruct(
         network: a trained network.
         settings: more.
     """
+    import logging
+
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from mgc_lightning.reconstruction.report import Done, Refused
     from mgc_lightning.reconstruction.run import reconstruct as reconstruct_files
 
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("mgc_lightning.photographs").setLevel(logging.INFO)  # which detector was chosen
     console = Console(stderr=True)
     tasks: dict[str, TaskID] = {}
     with Progress(console=console, disable=not console.is_terminal) as progress:

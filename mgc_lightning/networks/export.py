@@ -16,6 +16,7 @@ from typing import get_args
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.encoders.rebuild import rebuilding_trouble
@@ -129,14 +130,19 @@ def export_network(
 def _export(module: FaceNetwork, name: ExportFormat, folder: Path) -> ExportedFile:
     suffix, write = FORMATS[name]
     path = folder / f"{STEM}{suffix}"
-    with atomic_path(path) as temporary, _quiet():
+    with atomic_path(path) as temporary, quiet():
         run = write(module, temporary)
         differences = compare(module, run)
         _check(name, path, differences)
     return ExportedFile(name, path, differences)
 
 
-def compare(network: FaceNetwork, run: Runner, batches: Sequence[int] = BATCHES) -> dict[str, float]:
+def compare(
+    network: FaceNetwork,
+    run: Runner,
+    batches: Sequence[int] = BATCHES,
+    images: Float[Tensor, "B 3 S S"] | None = None,
+) -> dict[str, float]:
     """Measure the largest differences between a network and another form of it on seeded images.
 
     Coefficients are compared relative to their size where that exceeds 1: the distance counts thousands of
@@ -146,16 +152,17 @@ def compare(network: FaceNetwork, run: Runner, batches: Sequence[int] = BATCHES)
         network: the module.
         run: maps images (B, 3, S, S) to the same outputs.
         batches: sizes B that are tried.
+        images: to compare on, instead of noise in these batches.
 
     Returns:
         One number for each of `OUTPUTS`; infinity where shapes differ or a value is not finite.
     """
     generator = torch.Generator().manual_seed(0)
     worst = dict.fromkeys(OUTPUTS, 0.0)
-    for batch in batches:
-        images = torch.rand(batch, 3, network.image_size, network.image_size, generator=generator)
+    side = network.image_size
+    for each in [torch.rand(n, 3, side, side, generator=generator) for n in batches] if images is None else [images]:
         with torch.no_grad():
-            results, expected = run(images), network(images)
+            results, expected = run(each), network(each)
         for name, found, truth in zip(OUTPUTS, results, expected, strict=True):
             if found.shape != truth.shape or not bool(found.isfinite().all()):
                 worst[name] = float("inf")
@@ -221,6 +228,19 @@ def _write_torch(module: FaceNetwork, path: Path) -> Runner:
 
 
 def _write_onnx(module: FaceNetwork, path: Path) -> Runner:
+    program = onnx_program(module)
+    program.model.metadata_props[NETWORK_KEY] = json.dumps(module.config)
+    program.save(path, external_data=False)
+    return onnx_runner(path)
+
+
+def onnx_program(module: FaceNetwork, optimize: bool = True) -> torch.onnx.ONNXProgram:
+    """Turn a network into ONNX with a dynamic batch.
+
+    Args:
+        module: on the CPU, in evaluation mode.
+        optimize: fold what is constant, batch norms into convolutions among it; else weights stay as they are.
+    """
     program = torch.onnx.export(
         module,
         (_example(module),),
@@ -230,11 +250,10 @@ def _write_onnx(module: FaceNetwork, path: Path) -> Runner:
         output_names=list(OUTPUTS),
         opset_version=OPSET,
         verbose=False,
+        optimize=optimize,
     )
     assert program is not None
-    program.model.metadata_props[NETWORK_KEY] = json.dumps(module.config)
-    program.save(path, external_data=False)
-    return onnx_runner(path)
+    return program
 
 
 def onnx_runner(path: Path) -> Runner:
@@ -251,7 +270,7 @@ def onnx_runner(path: Path) -> Runner:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Hold back what the exporters say about themselves; errors pass."""
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level

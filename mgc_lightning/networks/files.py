@@ -34,7 +34,7 @@ def save_network(network: FaceNetwork, path: str | os.PathLike[str]) -> Path:
 
 
 def load_network(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
     face_model: FaceModel | str | os.PathLike[str] | None = None,
     level: int | None = None,
     imports: Sequence[str] = (),
@@ -43,7 +43,8 @@ def load_network(
 
     Args:
         path: a checkpoint of `lightning fit` (.ckpt), a .safetensors export, the folder of an export, or the
-            official weights that `mgc import-official` converted.
+            official weights that `mgc import-official` converted. If not given, the network that comes with the
+            package.
         face_model: a face model, its name or its path, used instead of the one that the file names; its
             geometry must be the same.
         level: level of detail of the mesh; that of the training if not given.

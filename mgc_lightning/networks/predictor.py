@@ -57,7 +57,7 @@ class Predictor:
 
 
 def load_predictor(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
     face_model: FaceModel | str | os.PathLike[str] | None = None,
     level: int | None = None,
     device: torch.device | str = "cpu",
@@ -68,7 +68,7 @@ def load_predictor(
     Args:
         path: a .ckpt of `lightning fit`; a .safetensors, .onnx or .pt2 of `mgc export`, or its folder.
             ONNX runs on CUDA where `device` says so and onnxruntime can, else on the CPU. A .pt2 is a
-            program: load only those that you trust.
+            program: load only those that you trust. If not given, the network that comes with the package.
         face_model: used instead of the one that the file names; its geometry must be the same.
         level: level of detail of the mesh; that of the training if not given.
         device: where torch networks and the face model are put.
@@ -102,15 +102,19 @@ def load_predictor(
     return Predictor(stored.program, model, size, focal, stored.file.suffix[1:])
 
 
-def as_predictor(network: Predictor | NetworkSource | str | os.PathLike[str]) -> Predictor:
+def as_predictor(network: Predictor | NetworkSource | str | os.PathLike[str] | None = None) -> Predictor:
     """Take a predictor as it is; load what says which network it is, or the path of a checkpoint or an export.
+
+    If none is given, it is the network that comes with the package.
 
     Raises:
         MGCError: as `load_predictor`.
     """
     if isinstance(network, Predictor):
         return network
-    source = network if isinstance(network, NetworkSource) else NetworkSource(Path(network))
+    if not isinstance(network, NetworkSource):
+        network = NetworkSource(None if network is None else Path(network))
+    source = network
     return load_predictor(source.checkpoint, source.face_model, source.level, source.device, source.imports)
 
 

@@ -16,13 +16,14 @@ class NetworkFile:
     """A trained network.
 
     Attributes:
-        checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, .pt2, or the folder of one.
+        checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, .pt2, or the folder of one; if not given, the
+            network that comes with the package.
         face_model: the face model of the training, where it is kept elsewhere.
         level: level of detail of the mesh; that of the training if not given.
         imports: modules of yours that define its backbone, such as my_nets.
     """
 
-    checkpoint: AnyPath
+    checkpoint: AnyPath | None = None
     face_model: NameOrPath | None = None
     level: Count | None = None
     imports: Modules = ()

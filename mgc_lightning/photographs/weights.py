@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import urllib.error
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from mgc_lightning.errors import MGCError
+
+SECONDS = 20.0
+"""How long a server may say nothing."""
 
 
 def find_weights(url: str, given: Sequence[Path] = ()) -> Path:
@@ -36,7 +41,8 @@ def find_weights(url: str, given: Sequence[Path] = ()) -> Path:
     digits = name.rsplit("-", 1)[-1].split(".")[0]
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(cached), hash_prefix=digits, progress=True)
+        with _patience(SECONDS):
+            torch.hub.download_url_to_file(url, str(cached), hash_prefix=digits, progress=True)
     except (urllib.error.URLError, OSError, TimeoutError) as error:
         raise MGCError(
             f"The weights {name} are not here and could not be downloaded ({error}). Download {url} elsewhere and put "
@@ -45,6 +51,17 @@ def find_weights(url: str, given: Sequence[Path] = ()) -> Path:
     except RuntimeError as error:
         raise MGCError(f"{url}: the download is damaged ({error}); try again") from error
     return cached
+
+
+@contextlib.contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """Limit how long connections wait: torch.hub's wait for ever, where a firewall swallows what is sent."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def load_weights(path: Path, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:

@@ -18,6 +18,7 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, rigid, transform_points
 from mgc_lightning.networks.predictor import Predictor, load_predictor, usable_device
+from mgc_lightning.networks.pretrained import pretrained_weights
 from mgc_lightning.photographs.box import mean_face_box, similarity_from_box
 from mgc_lightning.photographs.crop import (
     five_points,
@@ -27,8 +28,10 @@ from mgc_lightning.photographs.crop import (
     warp_to_crop,
 )
 from mgc_lightning.photographs.detection import DetectedFace, FaceDetector, detect_shrunk
+from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.landmark_files import checked_landmarks
 from mgc_lightning.photographs.photos import ImageLike, as_image
+from mgc_lightning.photographs.settings import DetectorChoice
 from mgc_lightning.rendering.lighting import shade
 from mgc_lightning.structures import FaceMesh
 
@@ -76,9 +79,12 @@ class Reconstruction:
 class FaceReconstructor:
     """Reconstruct faces from photographs with any checkpoint or export.
 
+    `FaceReconstructor.from_pretrained()` has the network that comes with the package.
+
     Args:
         predictor: what predicts coefficients; `load` makes one from a file.
-        detector: finds landmarks where neither landmarks nor a box are given.
+        detector: finds landmarks where neither landmarks nor a box are given; a name is made at the first photograph
+            that needs it.
         device: where crops are predicted and decoded.
 
     Example:
@@ -94,7 +100,7 @@ class FaceReconstructor:
     def __init__(
         self,
         predictor: Predictor,
-        detector: FaceDetector | None = None,
+        detector: FaceDetector | DetectorChoice | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.predictor = predictor
@@ -108,7 +114,7 @@ class FaceReconstructor:
         *,
         face_model: FaceModel | str | os.PathLike[str] | None = None,
         level: int | None = None,
-        detector: FaceDetector | None = None,
+        detector: FaceDetector | DetectorChoice | None = None,
         device: torch.device | str = "cpu",
         imports: Sequence[str] = (),
     ) -> FaceReconstructor:
@@ -127,6 +133,38 @@ class FaceReconstructor:
         """
         place = usable_device(device)
         return cls(load_predictor(path, face_model, level, place, imports), detector, place)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | os.PathLike[str] | None = None,
+        *,
+        revision: str | None = None,
+        face_model: FaceModel | str | os.PathLike[str] | None = None,
+        level: int | None = None,
+        detector: FaceDetector | DetectorChoice | None = "auto",
+        device: torch.device | str = "cpu",
+    ) -> FaceReconstructor:
+        """Load trained weights: those that come with the package, a folder's, or a hub's.
+
+        Weights are read from `network.safetensors`: nothing is unpickled, run or imported.
+
+        Args:
+            source: a network of the package (`mgc models`), its default if not given; a folder with
+                `network.safetensors`, or this file; or `owner/name`, a repository of the Hugging Face hub that holds
+                one (needs the extra `hub`).
+            revision: branch, tag or commit of the repository.
+            face_model: used instead of the one that the file names; its geometry must be the same.
+            level: level of detail of the mesh; that of the training if not given.
+            detector: finds landmarks where neither landmarks nor a box are given; made at the first photograph that
+                needs it, if this is a name.
+            device: where it runs.
+
+        Raises:
+            MGCError: if there are no such weights, or their face model is not to be found.
+        """
+        place = usable_device(device)
+        return cls(load_predictor(pretrained_weights(source, revision), face_model, level, place), detector, place)
 
     @property
     def face_model(self) -> FaceModel:
@@ -198,6 +236,8 @@ class FaceReconstructor:
                 "Where is the face? Give its `landmarks` (5 or 68 points), a `box` around it (x0, y0, x1, y1), or a "
                 "`detector`"
             )
+        if isinstance(self.detector, str):
+            self.detector = make_detector(self.detector, str(self.device))
         return detect_shrunk(self.detector, image, path)
 
     def align(

@@ -24,7 +24,7 @@ from mgc_lightning.reconstruction.places import FaceFinder, FacePlace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
 from mgc_lightning.reconstruction.report import Done, Refused, RunReport
 from mgc_lightning.reconstruction.same_person import refine_same_person
-from mgc_lightning.reconstruction.settings import ReconstructSettings
+from mgc_lightning.reconstruction.settings import OUTPUT, ReconstructSettings
 from mgc_lightning.reconstruction.video import VideoFaces, video_faces, write_video_faces
 from mgc_lightning.rendering.renderer import FaceRenderer
 
@@ -37,8 +37,8 @@ OnStep = Callable[[str, int, int], None]
 
 def reconstruct(
     inputs: str | Path | Sequence[str | Path],
-    output: str | Path,
-    network: FaceReconstructor | NetworkSource | str | Path,
+    output: str | Path = OUTPUT,
+    network: FaceReconstructor | NetworkSource | str | Path | None = None,
     settings: ReconstructSettings = DEFAULTS,
     *,
     keep_faces: bool = False,
@@ -50,7 +50,8 @@ def reconstruct(
     Args:
         inputs: photographs, videos, folders of them, patterns like `photos/*.jpg`.
         output: folder to write to, with a sub-folder for each face and a report.json.
-        network: a checkpoint or an export, by its path or with its face model and device; or what is loaded already.
+        network: a checkpoint or an export, by its path or with its face model and device; or what is loaded already;
+            the network that comes with the package if not given.
         settings: where the faces are, whose they are, what is written.
         keep_faces: keep every face in the report; photographs take memory, 12 bytes a pixel.
         on_result: called with each face, and each input that fails.
@@ -92,7 +93,9 @@ def _check(found: Inputs, settings: ReconstructSettings) -> None:
         )
 
 
-def _load(network: FaceReconstructor | NetworkSource | str | Path, settings: ReconstructSettings) -> FaceReconstructor:
+def _load(
+    network: FaceReconstructor | NetworkSource | str | Path | None, settings: ReconstructSettings
+) -> FaceReconstructor:
     given = settings.landmarks is not None or settings.box is not None
     if isinstance(network, FaceReconstructor):
         if given or network.detector is not None:

@@ -7,8 +7,10 @@ from typing import Literal
 
 from mgc_lightning.arguments.types import AnyPath, Box, Count, FileOrFolder, Seconds
 from mgc_lightning.errors import MGCError, check_choice
-from mgc_lightning.photographs.settings import Convention, DetectorName
+from mgc_lightning.photographs.settings import Convention, DetectorChoice
 
+OUTPUT = "faces"
+"""Folder that is written to where none is named."""
 Faces = Literal["largest", "all"]
 """Which of the faces that are detected in a photograph."""
 
@@ -22,20 +24,21 @@ class WhereSettings:
             stem.
         convention: whose points the 68 are; ibug-2d for annotations in the picture (300-W, dlib).
         box: box around the face in px, hairline to chin, of one photograph or all frames; coarser than landmarks.
-        detector: finds the face where neither is given.
-        weights: files or folders of the detector's weights.
+        detector: finds the face where neither is given; auto is face-alignment where its weights are here or can be
+            downloaded, else mediapipe where it is installed.
+        weights: files or folders of face-alignment's weights.
         faces: of those that are detected.
     """
 
     landmarks: FileOrFolder | None = None
     convention: Convention = "ibug"
     box: Box | None = None
-    detector: DetectorName = "face-alignment"
+    detector: DetectorChoice = "auto"
     weights: tuple[AnyPath, ...] = ()
     faces: Faces = "largest"
 
     def __post_init__(self) -> None:
-        check_choice("detector", self.detector, DetectorName)
+        check_choice("detector", self.detector, DetectorChoice)
         check_choice("faces", self.faces, Faces)
         check_choice("convention", self.convention, Convention)
         if self.landmarks is not None and self.box is not None:

@@ -38,7 +38,7 @@ def report(scans, tmp_path_factory):
     folder, _ = scans
     output = tmp_path_factory.mktemp("output")
     # Photographs first; then a detector elsewhere finds their points.
-    first = benchmark_scans([folder / "ann.obj"], output, settings=SETTINGS)
+    first = benchmark_scans([folder / "ann.obj"], output, method=MethodSource(network=False), settings=SETTINGS)
     detected = output / "detected"
     detected.mkdir()
     for photograph in first.results[0].photographs[1:]:
@@ -268,8 +268,10 @@ def test_the_command_prints_its_table(scans, tmp_path, capsys):
     [
         (("ann.obj", "ann.obj"), "Two scans are called ann"),
         (("ann.obj", "--points", "ann.json", "bob.json"), "--points: expected a file for each of 1 scans"),
-        (("none.obj",), "no such scan"),
-        (("ann.obj", "--detector", "mediapipe"), "--detector cuts crops for a network: give its --checkpoint too"),
+        (("none.obj", "--no-network"), "no such scan"),
+        (("ann.obj", "--detector", "mediapipe", "--no-network"), "--detector cuts crops for a network, and none is"),
+        (("ann.obj", "--detector", "mediapipe", "--predictions", "."), "give its --checkpoint too"),
+        (("ann.obj", "--no-network", "--checkpoint", "c.ckpt"), "Give either --checkpoint or --no-network, not both"),
         (("ann.obj", "--predictions", "none"), "--predictions none: no such folder"),
         (("ann.obj", "--landmarks", "none"), "--landmarks none: expected a folder"),
     ],

@@ -19,7 +19,7 @@ DEFAULTS = NoWSubmissionSettings()
 
 
 def submit_now(
-    network: Predictor | NetworkSource | str | os.PathLike[str],
+    network: Predictor | NetworkSource | str | os.PathLike[str] | None,
     dataset: NoWDataset | Path,
     output: Path,
     settings: NoWSubmissionSettings = DEFAULTS,
@@ -27,7 +27,8 @@ def submit_now(
     """Write the mesh and the seven landmarks of every photograph, mm, and read them back.
 
     Args:
-        network: a checkpoint or an export, by its path or with its face model and device; or what is loaded already.
+        network: a checkpoint or an export, by its path or with its face model and device; or what is loaded already;
+            if None, the network that comes with the package.
         dataset: folder with the image list.
         output: folder of the submission.
         settings: which photographs, and what is written of them.

@@ -20,7 +20,7 @@ DEFAULTS = REALYSubmissionSettings()
 
 
 def submit_realy(
-    network: Predictor | NetworkSource | str | os.PathLike[str],
+    network: Predictor | NetworkSource | str | os.PathLike[str] | None,
     dataset: REALYDataset | Path,
     output: Path,
     settings: REALYSubmissionSettings = DEFAULTS,
@@ -28,7 +28,8 @@ def submit_realy(
     """Write the mesh of every photograph as `<name>.obj`, mm, and read them back.
 
     Args:
-        network: a checkpoint or an export, by its path or with its face model and device; or what is loaded already.
+        network: a checkpoint or an export, by its path or with its face model and device; or what is loaded already;
+            if None, the network that comes with the package.
         dataset: folder of the data set.
         output: folder of the predictions.
         settings: which photographs, and what is written of them.

@@ -98,10 +98,12 @@ def load_method(
     """
     if source.predictions is not None and not source.predictions.is_dir():
         raise MGCError(f"`predictions` {source.predictions}: no such folder")
-    if source.checkpoint is None:
+    if not source.network and source.checkpoint is not None:
+        raise MGCError("Give either `checkpoint` or `network=False`, not both")
+    if not source.network or (source.checkpoint is None and source.predictions is not None):
         given = next((name for name in ("detector", "landmarks") if getattr(settings, name) is not None), None)
         if given is not None:
-            raise MGCError(f"`{given}` cuts crops for a network: give its `checkpoint` too")
+            raise MGCError(f"`{given}` cuts crops for a network, and none is measured: give its `checkpoint` too")
         return Method(load_face_model(source.face_model or EMBEDDED), paint, None, source.predictions)
     place = usable_device(device)
     predictor = load_predictor(source.checkpoint, source.face_model, None, place, source.imports)

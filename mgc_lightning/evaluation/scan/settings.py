@@ -123,17 +123,20 @@ class ScanBenchmarkSettings(SeveralSettings, CropSettings, ScanSettings, Photogr
 
 @dataclass(frozen=True, kw_only=True)
 class MethodSource:
-    """What is measured (with neither of the first two: the mean face and the limit).
+    """What is measured, beside the mean face and the limit.
 
     Attributes:
-        checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, .pt2, or the folder of one.
+        checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, .pt2, or the folder of one; if neither this nor
+            predictions are given, the network that comes with the package.
         predictions: another method's neutral meshes, HEAD/photographs/NAME.obj (or .ply) with seven landmarks in
             NAME.npy (or .txt), for the photographs of an earlier run; likewise HEAD/own_colours.
         face_model: whose mean and limit are shown; the network's if not given.
         imports: modules of yours that define the network's backbone, such as my_nets.
+        network: without one, the mean face and the limit stand alone.
     """
 
     checkpoint: AnyPath | None = None
     predictions: Folder | None = None
     face_model: NameOrPath | None = None
     imports: Modules = ()
+    network: bool = True
