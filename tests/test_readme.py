@@ -78,6 +78,11 @@ def files(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.parent.rename(made.parents[1] / "ID")
     checkpoints = folder / "runs" / "quickstart" / "ID" / "checkpoints"
     (checkpoints / "step=2.ckpt").rename(checkpoints / "step=2800.ckpt")
+    # A checkout may be without the weights of the package: examples then run with those of this training.
+    pack = "shipped_networks() or pack_network(load_network('runs/quickstart/ID/export'), FOLDER / DEFAULT)"
+    names = "load_network, pack_network, shipped_networks"
+    where = "from mgc_lightning.networks.shipped import DEFAULT, FOLDER"
+    checked(run(["-c", f"from mgc_lightning.networks import {names}\n{where}\n{pack}"], folder, python))
     batch = make_triplets(load_face_model(), 1, image_size=224)
     np.save(folder / "landmarks.npy", batch.landmarks[0, 0].numpy())
     np.savetxt(folder / "points.txt", batch.landmarks[0, 0].numpy())

@@ -85,5 +85,5 @@ def shipped_network(name: str = DEFAULT) -> Path:
     raise MGCError(
         f"The weights `{name}`, which are used where no `checkpoint` is given, are not at {FOLDER / name}: wheels have "
         "them, this checkout does not. Install a wheel (pip install mgc-lightning), give a `checkpoint`, or make them: "
-        "python -m tools.ship_network --checkpoint PATH"
+        "python -m tools.ship_network pack --checkpoint PATH"
     )

