@@ -48,7 +48,6 @@ FACTS = {
     "nme": "landmarks, NME, %",
     "rotation": "rotation, degrees",
 }
-BATCH = 32
 
 
 def main() -> None:
@@ -76,6 +75,12 @@ def main() -> None:
 def pack_checkpoint(checkpoint: Path, folder: Path, config: str = "pretrain", images: int = 64) -> PackReport:
     """Pack a checkpoint into a folder of the package, with a card that has no scores yet.
 
+    Args:
+        checkpoint: any that `load_network` takes.
+        folder: of the network; what lies there is replaced, but for the text of its page.
+        config: name of the config that it was trained by.
+        images: on how many unseen synthetic faces differences are measured; on noise if 0.
+
     Raises:
         MGCError: if it is too large.
     """
@@ -84,7 +89,8 @@ def pack_checkpoint(checkpoint: Path, folder: Path, config: str = "pretrain", im
     if checkpoint.suffix == ".ckpt":
         training["steps"] = int(read_checkpoint(checkpoint).get("global_step", 0))
     card = {"name": folder.name, "licence": "Apache-2.0", "training": training, "scores": []}
-    report = pack_network(network, folder, card, unseen(network, range(images)).images[:, 0])
+    faces = unseen(network, range(images)).images[:, 0] if images else None
+    report = pack_network(network, folder, card, faces)
     if report.megabytes > LIMIT_MB:
         raise MGCError(f"{report.folder}: {report.megabytes:.1f} MB, at most {LIMIT_MB:g} MB come with the package")
     fill_page(folder)
@@ -105,11 +111,10 @@ def synthetic_scores(network: FaceNetwork, count: int) -> list[dict[str, Any]]:
     renderer = FaceRenderer()
     for part in range(PARTS):
         scores = ReconstructionScores(model.face_mask, model.mean, model.landmarks68(model.mean), network.main_pose)
-        for rows in torch.arange(part, count, PARTS).split(BATCH):
-            batch = unseen(network, rows.tolist())
-            coefficients = network.coefficients(batch.images[:, 0]).map(lambda group: group[:, None])
-            views = render_views(coefficients, model, renderer, batch.K, network.image_size)
-            scores.update(views, model.shape(views.coefficients.identity), batch)
+        batch = unseen(network, range(part, count, PARTS))
+        coefficients = network.coefficients(batch.images[:, 0]).map(lambda group: group[:, None])
+        views = render_views(coefficients, model, renderer, batch.K, network.image_size)
+        scores.update(views, model.shape(views.coefficients.identity), batch)
         parts.append(scores.compute())
     return [
         {

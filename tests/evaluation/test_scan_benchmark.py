@@ -59,7 +59,9 @@ def test_references_alone(report):
 def test_two_heads_are_averaged(scans, report, tmp_path):
     folder, _ = scans
     settings = replace(SETTINGS, image_size=64, distances=(0.7,), yaws=(0.0,))
-    both = benchmark_scans([folder / "ann.obj", folder / "bob.obj"], tmp_path, settings=settings)
+    both = benchmark_scans(
+        [folder / "ann.obj", folder / "bob.obj"], tmp_path, method=MethodSource(network=False), settings=settings
+    )
     means = [result.scores[0].error.median for result in both.results]
     assert both.rows[0].values[""] == pytest.approx(np.mean(means))
     assert means[0] != means[1]

@@ -24,7 +24,7 @@ def packed(tmp_path_factory):
     torch.save({"state_dict": state, "mgc_network_config": network.config, "global_step": 1200}, base / "last.ckpt")
     folder.mkdir()
     shutil.copy(FOLDER / DEFAULT / "README.md", folder)
-    return folder, ship_network.pack_checkpoint(base / "last.ckpt", folder, images=4)
+    return folder, ship_network.pack_checkpoint(base / "last.ckpt", folder, images=2)
 
 
 def test_a_checkpoint_is_packed_with_card_and_page(packed):
@@ -44,11 +44,11 @@ def test_too_large_for_a_wheel(packed, tmp_path, monkeypatch):
     monkeypatch.setattr(ship_network, "LIMIT_MB", 0.1)
     checkpoint = save_network(make_network(), tmp_path / "network.safetensors")
     with pytest.raises(MGCError, match=r"MB, at most 0\.1 MB come with the package"):
-        ship_network.pack_checkpoint(checkpoint, tmp_path / "out", images=2)
+        ship_network.pack_checkpoint(checkpoint, tmp_path / "out", images=0)
 
 
 def test_the_mean_face_scores_as_the_mean_face(packed):
-    rows = {row["what"]: row for row in ship_network.synthetic_scores(load_network(packed[0]), 8)}
+    rows = {row["what"]: row for row in ship_network.synthetic_scores(load_network(packed[0]), 4)}
     assert list(rows) == list(ship_network.FACTS.values())
     for what in ("neutral 3D error, mm", "posed 3D error, mm", "rotation, degrees"):
         assert rows[what]["network"] == pytest.approx(rows[what]["mean_face"], rel=1e-3)
