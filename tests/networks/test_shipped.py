@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import types
 
 import onnx
 import pytest
@@ -169,15 +170,15 @@ def test_repositories_of_the_hub(installed, monkeypatch):
         pretrained_weights("anna/faces")
     asked = []
 
-    class Hub:
-        @staticmethod
-        def snapshot_download(name, revision, allow_patterns):
-            asked.append((name, revision, allow_patterns))
-            if name != "anna/faces":
-                raise RuntimeError("404 Client Error\nmore")
-            return str(folder)
+    def snapshot_download(name, revision, allow_patterns):
+        asked.append((name, revision, allow_patterns))
+        if name != "anna/faces":
+            raise RuntimeError("404 Client Error\nmore")
+        return str(folder)
 
-    monkeypatch.setitem(sys.modules, "huggingface_hub", Hub)
+    hub = types.ModuleType("huggingface_hub")
+    hub.snapshot_download = snapshot_download
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
     assert pretrained_weights("anna/faces", revision="v1") == folder / "network.safetensors"
     name, revision, patterns = asked[0]
     assert (name, revision) == ("anna/faces", "v1")
