@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,18 +17,21 @@ from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.mesh import write_mesh
-from mgc_lightning.photographs.sources.videos import read_frame, video_properties
+from mgc_lightning.geometry.camera import intrinsics
+from mgc_lightning.photographs.sources.videos import frame_rate, promised_frames, video_frames
 from mgc_lightning.pictures.drawing import Picture, fit_into, save_png, sheet, to_picture
 from mgc_lightning.reconstruction.meshes import compact
 from mgc_lightning.reconstruction.pictures import draw_in_photograph
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
-from mgc_lightning.reconstruction.smoothing import smooth, smooth_coefficients
+from mgc_lightning.reconstruction.smoothing import smooth_coefficients
 from mgc_lightning.reconstruction.video_files import write_video
 from mgc_lightning.rendering.renderer import FaceRenderer
 
 TILE = 640
 """Longest side in px of each of the three pictures of a frame."""
 BATCH = 16
+FASTEST_DRAWN = 120.0
+"""Frames a second of drawn videos at most."""
 SHEET_FRAMES = 6
 
 Locate = Callable[[Float[Tensor, "3 H W"], int, Float[Tensor, "2 3"] | None], Float[Tensor, "2 3"] | None]
@@ -43,7 +46,8 @@ class VideoFaces:
 
     Attributes:
         path: of the video.
-        rate: frames a second.
+        rate: frames a second, by the median distance of frames.
+        times: (T,) s of the frames, as the container has them.
         found: (T,) frames in which a face was located.
         known: (T,) frames that have coefficients; more than `found` after smoothing.
         matrices: (T, 2, 3) similarities from frames to crops.
@@ -52,6 +56,7 @@ class VideoFaces:
 
     path: Path
     rate: float
+    times: Float[NDArray, " T"]
     found: Bool[NDArray, " T"]
     known: Bool[NDArray, " T"]
     matrices: Float[Tensor, "T 2 3"]
@@ -71,74 +76,57 @@ def video_faces(
         path: a video of one person.
         reconstructor: any.
         locate: finds the face.
-        smoothing: standard deviation of the temporal window in seconds, for crops and coefficients; 0 for none.
+        smoothing: period in seconds of the low-pass of what is found (see `smooth_coefficients`); 0 for none. Crops
+            follow the face in every frame.
         report: called after every frame.
 
     Raises:
         MGCError: if the file is no video, or shows no face.
     """
-    count, rate = video_properties(path)
-    matrices, found = _locate_all(path, count, locate, report)
+    times, matrices, coefficients, found = _predict_all(path, reconstructor, locate, report)
     if not found.any():
         raise MGCError(f"{path}: no face was found in {len(found)} frames")
     known = found
     if smoothing > 0:
-        matrices = smooth(matrices, found, smoothing * rate)
-        known = np.isfinite(matrices).all((1, 2))
-    crops = torch.from_numpy(np.nan_to_num(matrices)).float()
-    coefficients = _predict_all(path, reconstructor, crops, known, report)
-    if smoothing > 0:
-        coefficients, known = smooth_coefficients(coefficients, known, smoothing * rate)
-        known = known & np.isfinite(matrices).all((1, 2))
-    return VideoFaces(path, rate, found, known, crops, coefficients)
-
-
-def _locate_all(
-    path: Path, count: int, locate: Locate, report: Report
-) -> tuple[Float[NDArray, "T 2 3"], Bool[NDArray, " T"]]:
-    rows: list[Float[NDArray, "2 3"]] = []
-    last: Tensor | None = None
-    for number, image in _frames(path, count):
-        matrix = locate(image, number, last)
-        rows.append(np.full((2, 3), np.nan) if matrix is None else matrix.double().numpy())
-        last = matrix if matrix is not None else last
-        report("locate", number + 1, count)
-    matrices: NDArray = np.stack(rows) if rows else np.zeros((0, 2, 3))
-    found: NDArray = np.isfinite(matrices).all(axis=(1, 2))
-    return matrices, found
-
-
-def _frames(path: Path, count: int) -> Iterator[tuple[int, Float[Tensor, "3 H W"]]]:
-    """Give the frames that can be read; containers may promise a few more than they hold."""
-    for number in range(count):
-        try:
-            image = read_frame(path, number)
-        except MGCError:
-            return
-        yield number, image
+        K_crop = intrinsics(reconstructor.image_size, reconstructor.predictor.focal)
+        coefficients, matrices, known = smooth_coefficients(coefficients, matrices, found, times, smoothing, K_crop)
+    return VideoFaces(path, frame_rate(times), times, found, known, matrices, coefficients)
 
 
 def _predict_all(
-    path: Path, reconstructor: FaceReconstructor, matrices: Tensor, known: Bool[NDArray, " T"], report: Report
-) -> FaceCoefficients:
-    vectors = torch.zeros(len(matrices), reconstructor.face_model.layout.total)
-    batch: list[tuple[int, Tensor]] = []
+    path: Path, reconstructor: FaceReconstructor, locate: Locate, report: Report
+) -> tuple[Float[NDArray, " T"], Float[Tensor, "T 2 3"], FaceCoefficients, Bool[NDArray, " T"]]:
+    """Locate and predict each frame as it is: what is cut out never waits for other frames."""
+    layout = reconstructor.face_model.layout
+    times: list[float] = []
+    rows: list[Tensor | None] = []
+    vectors: list[Tensor] = []
+    batch: list[Tensor] = []
+    last: Tensor | None = None
+    promised = promised_frames(path)
 
     def flush() -> None:
         if batch:
-            rows = [number for number, _ in batch]
-            crops = torch.cat([crop for _, crop in batch])
-            vectors[rows] = reconstructor.predict(crops).to_vector().cpu()
+            vectors.extend(reconstructor.predict(torch.cat(batch)).to_vector().cpu())
             batch.clear()
 
-    for number, image in _frames(path, len(matrices)):
-        if known[number]:
-            batch.append((number, reconstructor.crop([image], matrices[number][None])))
+    for number, time, image in video_frames(path):
+        matrix = locate(image, number, last)
+        times.append(time)
+        rows.append(matrix)
+        if matrix is not None:
+            last = matrix
+            batch.append(reconstructor.crop([image], matrix[None]))
         if len(batch) == BATCH:
             flush()
-        report("predict", number + 1, len(matrices))
+        report("predict", number + 1, max(promised, number + 1))
     flush()
-    return FaceCoefficients.from_vector(vectors, reconstructor.face_model.layout)
+    found = np.array([row is not None for row in rows], dtype=bool)
+    matrices, whole = torch.zeros(len(rows), 2, 3), torch.zeros(len(rows), layout.total)
+    if found.any():
+        matrices[torch.from_numpy(found)] = torch.stack([row.cpu() for row in rows if row is not None])
+        whole[torch.from_numpy(found)] = torch.stack(vectors)
+    return np.array(times), matrices, FaceCoefficients.from_vector(whole, layout), found
 
 
 def write_video_faces(
@@ -160,14 +148,17 @@ def write_video_faces(
     renderer, shown = FaceRenderer(), []
     total = len(faces.known)
     picked = set(np.flatnonzero(faces.known)[_spread(int(faces.known.sum()), SHEET_FRAMES)].tolist())
-    first = read_frame(faces.path, 0)
+    _, _, first = next(video_frames(faces.path))
     width, height = _tile_size(first)
     target = folder / "side_by_side.mp4"
-    with write_video(target, 3 * width, height, faces.rate) as add:
-        for number, image in _frames(faces.path, total):
+    rate = min(faces.rate, FASTEST_DRAWN)
+    with write_video(target, 3 * width, height, rate) as add:
+        for (number, _, image), repeats in zip(video_frames(faces.path), repetitions(faces.times, rate), strict=False):
             row = _draw_row(faces, number, image, reconstructor, renderer)
-            add(np.concatenate([fit_into(picture, width, height) for picture in row], axis=1))
             shown += [row] if number in picked else []
+            picture = np.concatenate([fit_into(picture, width, height) for picture in row], axis=1)
+            for _ in range(repeats):
+                add(picture)
             report("draw", number + 1, total)
     written = [target, save_png(folder / "sheet.png", sheet(shown, ["frame", "overlay", "geometry"], tile=256))]
     written += [_write_coefficients(folder / "coefficients.npz", faces), _write_frames(folder / "frames.json", faces)]
@@ -178,6 +169,18 @@ def write_video_faces(
         shape = model.shape(identity.to(model.mean))
         written.append(write_mesh(folder / "neutral.obj", shape[index], triangles))
     return written
+
+
+def repetitions(times: Float[NDArray, " T"], rate: float) -> list[int]:
+    """Give how often each frame is shown in a video of even `rate`, so that it lasts as long as in the original.
+
+    Example:
+        >>> repetitions(np.array([0.0, 0.1, 0.2, 0.5, 0.6]), 10.0)  # a pause after the third
+        [1, 1, 3, 1, 1]
+    """
+    ends = np.append(times[1:], times[-1] + 1 / rate) - times[0]
+    shown = np.maximum.accumulate((ends * rate).round().astype(int))
+    return np.diff(shown, prepend=0).tolist()
 
 
 def _draw_row(
@@ -213,6 +216,7 @@ def _write_coefficients(path: Path, faces: VideoFaces) -> Path:
             known=faces.known,
             crop_from_image=faces.matrices.numpy(),
             rate=faces.rate,
+            times=faces.times,
             **groups,
         )
     return path
@@ -223,6 +227,7 @@ def _write_frames(path: Path, faces: VideoFaces) -> Path:
         "video": faces.path.name,
         "frames": len(faces.found),
         "frames_per_second": faces.rate,
+        "seconds": [round(time, 6) for time in faces.times.tolist()],
         "without_face": np.flatnonzero(~faces.found).tolist(),
         "filled_in": np.flatnonzero(~faces.found & faces.known).tolist(),
     }

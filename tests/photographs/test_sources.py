@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 import scipy.io
+from browser_videos import write_browser_video
 from PIL import Image
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.sources import open_source, read_source_photo
 from mgc_lightning.photographs.sources.find import guess_kind
 from mgc_lightning.photographs.sources.known import read_mat_landmarks
+from mgc_lightning.photographs.sources.videos import (
+    promised_frames,
+    read_frame,
+    video_frames,
+    video_properties,
+    video_times,
+)
 
 
 def touch(root, *names):
@@ -100,6 +108,23 @@ def test_videos(tmp_path):
     for photo in (source.photos[2], source.photos[1]):
         assert read_source_photo(photo).mean() * 255 == pytest.approx(photo.frame * 10, abs=6)
     assert source.skipped[0][0] == "damaged.mp4"
+
+
+def test_recordings_of_browsers_have_frames_and_times(tmp_path):
+    milliseconds = [0, 33, 66, 150, 183, 216, 400, 433, 466, 499, 600, 633]
+    pictures = [np.full((96, 128, 3), 20 * n, np.uint8) for n in range(12)]
+    path = write_browser_video(tmp_path / "camera.webm", pictures, milliseconds)
+    assert promised_frames(path) == 0
+    np.testing.assert_allclose(video_times(path) * 1000, milliseconds, atol=1e-6)
+    count, rate = video_properties(path)
+    assert (count, round(rate)) == (12, 30)
+    shown = [(number, float(image.mean()) * 255) for number, _, image in video_frames(path)]
+    assert shown == [(n, pytest.approx(20 * n, abs=8)) for n in range(12)]
+    for frame in (7, 2, 11):
+        assert read_frame(path, frame).mean() * 255 == pytest.approx(20 * frame, abs=8)
+    with pytest.raises(MGCError, match="frame 12 cannot be read"):
+        read_frame(path, 12)
+    assert [photo.frame for photo in open_source([path], step=0.2)] == [0, 5, 6, 10]
 
 
 def test_wrong_kinds(tmp_path):

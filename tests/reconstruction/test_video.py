@@ -6,12 +6,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from browser_videos import write_browser_video
 
 from mgc_lightning.cli import main
-from mgc_lightning.coefficients import CoefficientLayout, FaceCoefficients
 from mgc_lightning.errors import MGCError
-from mgc_lightning.reconstruction.smoothing import smooth, smooth_coefficients
-from mgc_lightning.reconstruction.video import video_faces
+from mgc_lightning.reconstruction.video import repetitions, video_faces, write_video_faces
 from mgc_lightning.reconstruction.video_files import write_video
 
 FRAMES = 12
@@ -23,37 +22,6 @@ def make_video(path, frames=FRAMES):
         for _ in range(frames):
             add(np.kron(rng.integers(0, 255, (12, 16, 3)), np.ones((8, 8, 1))).astype(np.uint8))
     return path
-
-
-def test_constant_values_stay_and_gaps_are_filled():
-    found = np.ones(20, dtype=bool)
-    found[8:11] = False
-    values = np.where(found[:, None], 3.0, np.nan)
-    np.testing.assert_allclose(smooth(values, found, 2.0), 3.0)
-    lonely = np.zeros(40, dtype=bool)
-    lonely[0] = True
-    result = smooth(np.ones((40, 1)), lonely, 2.0)[:, 0]
-    assert np.isfinite(result[:6]).all()
-    assert np.isnan(result[8:]).all()
-
-
-def test_noise_falls_and_rotations_stay_rotations():
-    torch.manual_seed(0)
-    layout = CoefficientLayout(4, 3, 5)
-    clean = torch.zeros(60, layout.total)
-    clean[:, layout.slices["pose"]] = torch.tensor([0.0, 0.0, torch.pi, 1.0, 2.0, 5000.0])
-    clean[:, layout.slices["pose"].start + 1] = torch.linspace(-0.5, 0.5, 60)
-    noisy = clean + 0.05 * torch.randn_like(clean)
-    found = np.ones(60, dtype=bool)
-    found[30] = False
-    smoothed, known = smooth_coefficients(FaceCoefficients.from_vector(noisy, layout), found, 3.0)
-    assert known.all()
-    assert (smoothed.identity == smoothed.identity[0]).all()
-    inner = slice(8, -8)
-    before = (noisy - clean)[inner, layout.slices["pose"]][:, :3]
-    after = smoothed.pose[inner, :3] - clean[inner, layout.slices["pose"]][:, :3]
-    after = torch.remainder(after + torch.pi, 2 * torch.pi) - torch.pi
-    assert after.std() < 0.5 * before.std()
 
 
 def test_a_face_in_some_frames(reconstructor, tmp_path):
@@ -68,9 +36,51 @@ def test_a_face_in_some_frames(reconstructor, tmp_path):
     assert plain.found.tolist() == plain.known.tolist() == [n != 5 for n in range(FRAMES)]
     smoothed = video_faces(path, reconstructor, locate, smoothing=0.2)
     assert smoothed.known.all()
-    torch.testing.assert_close(smoothed.matrices[5], matrix)
+    torch.testing.assert_close(smoothed.matrices, matrix.expand(FRAMES, 2, 3), atol=1e-5, rtol=0)
+    np.testing.assert_allclose(smoothed.times, np.arange(FRAMES) / 10)
     with pytest.raises(MGCError, match="no face was found"):
         video_faces(path, reconstructor, lambda *_: None)
+
+
+def test_crops_follow_the_detection_frame_by_frame(reconstructor, tmp_path):
+    """A window over crops once cut fast heads out of the picture before the network saw them."""
+    path = make_video(tmp_path / "a.mp4")
+    places = 30 * torch.sin(torch.arange(FRAMES) * 1.5)
+
+    def locate(image, number, last):
+        return torch.tensor([[0.5, 0.0, float(places[number])], [0.0, 0.5, 8.0]])
+
+    plain, smoothed = (video_faces(path, reconstructor, locate, smoothing=s) for s in (0.0, 1.0))
+    torch.testing.assert_close(smoothed.matrices, plain.matrices)
+    torch.testing.assert_close(smoothed.matrices[:, 0, 2], places)
+
+
+def test_recordings_of_browsers(reconstructor, tmp_path):
+    milliseconds = [0, 100, 200, 300, 700, 800, 900, 1000]
+    rng = np.random.default_rng(0)
+    pictures = [np.kron(rng.integers(0, 255, (12, 16, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in milliseconds]
+    path = write_browser_video(tmp_path / "camera.webm", pictures, milliseconds)
+    told = []
+    faces = video_faces(
+        path, reconstructor, lambda *_: torch.tensor([[0.5, 0.0, 0.0], [0.0, 0.5, 8.0]]), 0.5,
+        lambda stage, done, total: told.append((stage, done, total)),
+    )  # fmt: skip
+    assert faces.known.tolist() == [True] * 8
+    np.testing.assert_allclose(faces.times * 1000, milliseconds)
+    assert told[-1] == ("predict", 8, 8)
+    write_video_faces(faces, reconstructor, tmp_path / "out")
+    content = json.loads((tmp_path / "out" / "frames.json").read_text())
+    assert content["seconds"] == [n / 1000 for n in milliseconds]
+    drawn = cv2.VideoCapture(str(tmp_path / "out" / "side_by_side.mp4"))
+    assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == 11  # 1.1 s at 10 a second: the pause is shown
+
+
+def test_drawn_videos_last_as_long():
+    times = np.cumsum(np.random.default_rng(0).uniform(0.02, 0.07, 100))
+    shown = repetitions(times, 25.0)
+    assert len(shown) == 100
+    assert sum(shown) == pytest.approx((times[-1] - times[0]) * 25 + 1, abs=1)
+    assert repetitions(np.arange(20) / 30, 30.0) == [1] * 20
 
 
 def test_command(exports, tmp_path):

@@ -8,4 +8,6 @@ from .known import multipie_source as multipie_source
 from .photo import Photo as Photo
 from .photo import PhotoSource as PhotoSource
 from .read import read_source_photo as read_source_photo
+from .videos import video_frames as video_frames
 from .videos import video_source as video_source
+from .videos import video_times as video_times

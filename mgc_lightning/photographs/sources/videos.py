@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
@@ -15,6 +17,10 @@ from mgc_lightning.photographs.photos import from_array
 from mgc_lightning.photographs.sources.photo import Photo, PhotoSource
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
+FASTEST = 480.0
+"""Frames a second above which a container's figure is the unit of its clock: 1000 in recordings of browsers."""
+LONGEST_PAUSE = 3600.0
+"""Seconds between two frames beyond which a time stamp is damaged."""
 
 
 def video_source(files: Sequence[Path], step: float = 1.0) -> PhotoSource:
@@ -29,12 +35,11 @@ def video_source(files: Sequence[Path], step: float = 1.0) -> PhotoSource:
         if names.count(file.name) > 1:
             raise MGCError(f"{file}: two videos have the name {file.name}")
         try:
-            count, rate = video_properties(file)
+            numbers = _frames_every(file, step)
         except MGCError as error:
             skipped.append((file.name, str(error)))
             continue
-        stride = max(1, round(step * rate))
-        photos += [Photo(f"{file.name}/{n:06d}", file, file.stem, f"{n:06d}", n) for n in range(0, count, stride)]
+        photos += [Photo(f"{file.name}/{n:06d}", file, file.stem, f"{n:06d}", n) for n in numbers]
     return PhotoSource("videos", files[0].parent if files else Path("."), photos, skipped)
 
 
@@ -52,21 +57,103 @@ def read_frame(file: Path, frame: int) -> Float[Tensor, "3 H W"]:
 
 
 def video_properties(file: Path) -> tuple[int, float]:
-    """Give the number of frames, as the file has it, and the frames a second.
+    """Give the number of frames and the frames a second: as the file has them, else by reading it through.
+
+    Recordings of browsers (.webm of MediaRecorder) say neither how many frames they hold nor how long they are.
+
+    Raises:
+        MGCError: if the file is missing or no video.
+    """
+    count, rate = _promised(file)
+    if count < 1 or not 0 < rate <= FASTEST:
+        times = video_times(file)
+        count, rate = len(times), frame_rate(times)
+    return count, rate
+
+
+def video_frames(file: Path) -> Iterator[tuple[int, float, Float[Tensor, "3 H W"]]]:
+    """Give each frame with its number and its time in seconds, in order, until the file ends or is damaged.
+
+    Times are the container's: they need not be even.
 
     Raises:
         MGCError: if the file is missing or no video.
     """
     import cv2
 
+    for number, (seconds, video) in enumerate(_grabbed(file)):
+        good, array = video.retrieve()
+        if not good:
+            return
+        yield number, seconds, from_array(cv2.cvtColor(array, cv2.COLOR_BGR2RGB))
+
+
+def video_times(file: Path) -> Float[NDArray, " T"]:
+    """Give the times of all frames in seconds, by reading the video through.
+
+    Raises:
+        MGCError: if the file is missing or no video.
+    """
+    return np.array([seconds for seconds, _ in _grabbed(file)])
+
+
+def frame_rate(times: Float[NDArray, " T"]) -> float:
+    """Give the frames a second of rising times in seconds: by their median distance, which pauses do not move.
+
+    Example:
+        >>> round(frame_rate(np.array([0.0, 0.04, 0.08, 0.12, 1.0])), 3)
+        25.0
+    """
+    return 1.0 / float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+
+
+def _frames_every(file: Path, step: float) -> list[int]:
+    """Choose frames `step` seconds apart; only a video that does not say how long it is must be read through."""
+    count, rate = _promised(file)
+    if count >= 1 and 0 < rate <= FASTEST:
+        return list(range(0, count, max(1, round(step * rate))))
+    passed = np.floor((video_times(file) + 1e-6) / step)
+    return np.flatnonzero(np.diff(passed, prepend=-1.0) > 0).tolist()
+
+
+def promised_frames(file: Path) -> int:
+    """Give the number of frames that a container promises; 0 where it does not say, and it may hold fewer."""
+    return _promised(file)[0]
+
+
+def _promised(file: Path) -> tuple[int, float]:
+    """Give what the container says of frames and frames a second; either may be nonsense."""
+    import cv2
+
     if not file.is_file():
         raise MGCError(f"{file}: no such video")
     video = cv2.VideoCapture(str(file))
-    count, rate = int(video.get(cv2.CAP_PROP_FRAME_COUNT)), float(video.get(cv2.CAP_PROP_FPS))
+    opened = video.isOpened()
+    count, rate = float(video.get(cv2.CAP_PROP_FRAME_COUNT)), float(video.get(cv2.CAP_PROP_FPS))
     video.release()
-    if count < 1 or not 0 < rate < 1e4:
+    if not opened:
         raise MGCError(f"{file}: not a video that OpenCV can read")
-    return count, rate
+    return int(count) if 0 < count < 1e9 else 0, rate
+
+
+def _grabbed(file: Path) -> Iterator[tuple[float, Any]]:
+    """Go through a video frame by frame: the time of each in seconds, and the capture to retrieve it from."""
+    import cv2
+
+    rate = _promised(file)[1]
+    step = 1 / rate if 0 < rate <= FASTEST else 1 / 30
+    video, last, count = cv2.VideoCapture(str(file)), -step, 0
+    try:
+        while video.grab():
+            seconds = float(video.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+            # Damaged or missing time stamps neither rise nor are numbers.
+            last = seconds if last < seconds < last + LONGEST_PAUSE else last + step
+            yield last, video
+            count += 1
+    finally:
+        video.release()
+    if not count:
+        raise MGCError(f"{file}: not a video that OpenCV can read: it holds no frame")
 
 
 class _Reader:
@@ -76,13 +163,19 @@ class _Reader:
         import cv2
 
         self.cv2: Any = cv2
+        self.file = file
         self.video, self.place = cv2.VideoCapture(str(file)), 0
+        self.seeks = self.video.get(cv2.CAP_PROP_FRAME_COUNT) > 0
 
     def read(self, frame: int) -> Any:
         """Give the frame (H, W, 3) RGB, or None."""
-        if not self.place <= frame <= self.place + 500:
+        if self.seeks and not self.place <= frame <= self.place + 500:
             self.video.set(self.cv2.CAP_PROP_POS_FRAMES, frame)
             self.place = frame
+        elif frame < self.place:
+            # A container that does not know how many frames it has finds none of them: from the beginning.
+            self.video.release()
+            self.video, self.place = self.cv2.VideoCapture(str(self.file)), 0
         while self.place < frame:
             if not self.video.grab():
                 return None
