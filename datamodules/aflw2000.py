@@ -17,6 +17,7 @@ from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.photographs.crop import five_points, similarity_to_template, warp_to_crop
 from mgc_lightning.photographs.detection import FaceDetector, LandmarkFolder, detect_shrunk
 from mgc_lightning.photographs.photos import read_photo
+from mgc_lightning.photographs.plausible import check_plausible_landmarks
 from mgc_lightning.photographs.sources.known import read_mat_landmarks
 from mgc_lightning.structures import AlignedPhotos
 
@@ -131,7 +132,8 @@ class AFLW2000(Dataset[dict[str, Any]]):
         """
         file = self.files[index]
         photo = next((p for s in (".jpg", ".png") if (p := file.with_suffix(s)).is_file()), file.with_suffix(".jpg"))
-        image, points = read_photo(photo), read_mat_landmarks(file)
+        image = read_photo(photo)
+        points = check_plausible_landmarks(read_mat_landmarks(file), *image.shape[-2:], name=str(file))
         faces = [] if self.detector is None else detect_shrunk(self.detector, image, photo)
         # The face whose points are nearest: pictures show several people, one is annotated.
         face = min(faces, key=lambda f: float((f.landmarks - points).norm(dim=1).mean()), default=None)

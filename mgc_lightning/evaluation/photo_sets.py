@@ -43,15 +43,19 @@ class BenchmarkPhotos(Dataset[AlignedPhotos]):
         """Find a photograph."""
 
     @abstractmethod
-    def crop_from_image(self, index: int) -> Float[Tensor, "2 3"]:
-        """Give the similarity from a photograph to its crop, px."""
+    def crop_from_image(self, index: int, photo: Float[Tensor, "3 H W"]) -> Float[Tensor, "2 3"]:
+        """Give the similarity from a photograph to its crop, px.
+
+        Raises:
+            MGCError: if its landmarks or its box cannot be those of a face in it.
+        """
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> AlignedPhotos:
         photo = read_photo(self.photo_file(index))
-        matrix = self.crop_from_image(index)
+        matrix = self.crop_from_image(index, photo)
         crop = warp_to_crop(photo[None], matrix[None], self.image_size, antialias=True).clamp(0, 1)
         return AlignedPhotos(crop, torch.tensor([index]), [self.names[index]])
 

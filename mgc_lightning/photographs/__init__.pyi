@@ -25,6 +25,9 @@ from .photos import as_image as as_image
 from .photos import from_array as from_array
 from .photos import from_pil as from_pil
 from .photos import read_photo as read_photo
+from .plausible import check_plausible_box as check_plausible_box
+from .plausible import check_plausible_landmarks as check_plausible_landmarks
+from .plausible import face_misfit as face_misfit
 from .quality import RejectedError as RejectedError
 from .retinaface import FaceBox as FaceBox
 from .retinaface import RetinaFace as RetinaFace

@@ -14,6 +14,7 @@ from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.photographs.companions import companion_places
 from mgc_lightning.photographs.conventions import slides, to_ibug
 from mgc_lightning.photographs.landmark_files import SUFFIXES, read_landmarks
+from mgc_lightning.photographs.plausible import check_plausible_landmarks
 from mgc_lightning.photographs.settings import Convention
 
 
@@ -85,11 +86,18 @@ class LandmarkFolder:
         self.folder, self.root, self.convention = folder, root, convention
 
     def detect(self, image: Float[Tensor, "3 H W"], path: Path | None = None) -> list[DetectedFace]:
-        """Read the landmarks of a photograph; no file means no face."""
+        """Read the landmarks of a photograph; no file means no face.
+
+        Raises:
+            MGCError: if they cannot be those of a face in this photograph.
+        """
         if path is None:
             raise MGCError("Landmarks in files need the photograph's path")
         file = self.find(path)
-        return [] if file is None else [DetectedFace(read_68(file), convention=self.convention)]
+        if file is None:
+            return []
+        points = check_plausible_landmarks(read_68(file), *image.shape[-2:], name=str(file))
+        return [DetectedFace(points, convention=self.convention)]
 
     def find(self, path: Path) -> Path | None:
         """Find the file of a photograph."""

@@ -84,7 +84,11 @@ def checked_landmarks(points: np.ndarray | Tensor, name: str = "landmarks") -> F
             "eye centres, nose base, mouth corners, the viewer's left first"
         )
     if not np.isfinite(array[:, :2]).all():
-        raise MGCError(f"{name}: a point is not finite")
+        first = int(np.flatnonzero(~np.isfinite(array[:, :2]).all(1))[0])
+        raise MGCError(
+            f"{name}: a point is not finite, the first is number {first + 1} of {len(array)}: "
+            f"{array[first, :2].tolist()}; leave the photograph out, or give the five points alone"
+        )
     return torch.from_numpy(array[:, :2].astype(np.float32))
 
 

@@ -22,6 +22,7 @@ from mgc_lightning.photographs.crop import (
 from mgc_lightning.photographs.detection import DetectedFace, FaceDetector, LandmarkFolder, detect_shrunk, read_68
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.head_pose import head_pose, yaw_degrees
+from mgc_lightning.photographs.plausible import check_plausible_landmarks
 from mgc_lightning.photographs.quality import (
     RejectedError,
     check_scale,
@@ -133,9 +134,10 @@ class FacePreparer:
     def _faces(self, image: Float[Tensor, "3 H W"], photo: Photo) -> list[DetectedFace]:
         if photo.landmarks is not None and self.settings.landmarks is None:
             try:
-                if photo.landmarks.suffix == ".mat":
-                    return [DetectedFace(read_mat_landmarks(photo.landmarks))]
-                return [DetectedFace(read_68(photo.landmarks), convention=self.settings.convention).in_ibug()]
+                matlab = photo.landmarks.suffix == ".mat"
+                points = read_mat_landmarks(photo.landmarks) if matlab else read_68(photo.landmarks)
+                check_plausible_landmarks(points, *image.shape[-2:], name=str(photo.landmarks))
+                return [DetectedFace(points, convention="ibug" if matlab else self.settings.convention).in_ibug()]
             except MGCError as error:
                 raise RejectedError("bad landmarks", str(error)) from error
         # Outside the `try`: missing weights end the run, they refuse no photograph.

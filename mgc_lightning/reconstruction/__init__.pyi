@@ -8,6 +8,9 @@ from .meshes import write_neutral as write_neutral
 from .pictures import draw_pictures as draw_pictures
 from .reconstructor import FaceReconstructor as FaceReconstructor
 from .reconstructor import Reconstruction as Reconstruction
+from .recrop import SettledCrop as SettledCrop
+from .recrop import settle_box as settle_box
+from .recrop import settle_crop as settle_crop
 from .report import Done as Done
 from .report import Refused as Refused
 from .report import RunReport as RunReport

@@ -13,7 +13,9 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.conventions import to_ibug
 from mgc_lightning.photographs.detection import DetectedFace
 from mgc_lightning.photographs.landmark_files import find_landmarks, read_landmarks
+from mgc_lightning.photographs.plausible import check_plausible_landmarks
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
+from mgc_lightning.reconstruction.recrop import SettledCrop, settle_crop
 from mgc_lightning.reconstruction.settings import WhereSettings
 
 
@@ -24,10 +26,12 @@ class FacePlace:
     Attributes:
         crop_from_image: (2, 3) similarity to the aligned crop.
         landmarks: (68, 2) px of the photograph, where they are known.
+        settled: how the crop came to stand, where a box says where the face is.
     """
 
     crop_from_image: Float[Tensor, "2 3"]
     landmarks: Float[Tensor, "68 2"] | None = None
+    settled: SettledCrop | None = None
 
 
 class FaceFinder:
@@ -50,16 +54,17 @@ class FaceFinder:
             MGCError: if there is none, or its landmarks are missing or bad.
         """
         if self.box is not None:
-            return [FacePlace(self.reconstructor.align(image, box=self.box))]
+            settled = self.reconstructor.settle(image, self.box)
+            return [FacePlace(settled.crop_from_image, settled=settled)]
         if self.landmarks is not None:
-            points = self._read(find_landmarks(self.landmarks, path, count))
+            points = self._read(find_landmarks(self.landmarks, path, count), image)
             known = points if len(points) == 68 else None
-            return [FacePlace(self.reconstructor.align(image, landmarks=points), known)]
+            return [FacePlace(self.reconstructor.align_points(points), known)]
         faces = self.reconstructor.detect(image, path)
         if not faces:
             raise MGCError(f"{path}: no face was found; give its `landmarks`, or a `box` around it")
         chosen = faces if self.every else faces[:1]
-        return [FacePlace(self.reconstructor.align(image, landmarks=f.landmarks), f.landmarks) for f in chosen]
+        return [FacePlace(self.reconstructor.align_points(face.landmarks), face.landmarks) for face in chosen]
 
     def follow(
         self, image: Float[Tensor, "3 H W"], frame: int, last: Float[Tensor, "2 3"] | None, video: Path
@@ -69,7 +74,7 @@ class FaceFinder:
         Given landmarks are one file a frame, `DIR/VIDEO/000012.txt`.
         """
         if self.box is not None:
-            return self.reconstructor.align(image, box=self.box)
+            return self._in_box(image, last)
         if self.landmarks is not None:
             folder = self.landmarks / video.name
             folder = folder if folder.is_dir() else self.landmarks / video.stem
@@ -77,14 +82,22 @@ class FaceFinder:
                 file = find_landmarks(folder, Path(f"{frame:06d}.png"))
             except MGCError:
                 return None
-            return self.reconstructor.align(image, landmarks=self._read(file))
+            return self.reconstructor.align_points(self._read(file, image))
         faces = self.reconstructor.detect(image)
         if not faces:
             return None
-        return self.reconstructor.align(image, landmarks=self._nearest(faces, last).landmarks)
+        return self.reconstructor.align_points(self._nearest(faces, last).landmarks)
 
-    def _read(self, file: Path) -> Float[Tensor, "N 2"]:
-        points = read_landmarks(file)
+    def _in_box(self, image: Float[Tensor, "3 H W"], last: Float[Tensor, "2 3"] | None) -> Float[Tensor, "2 3"]:
+        """Follow the face from where it was; where it is lost, look around the box again."""
+        if last is not None:
+            settled = settle_crop(self.reconstructor.predictor, image, last)
+            if settled.converged:
+                return settled.crop_from_image
+        return self.reconstructor.align(image, box=self.box)
+
+    def _read(self, file: Path, image: Float[Tensor, "3 H W"]) -> Float[Tensor, "N 2"]:
+        points = check_plausible_landmarks(read_landmarks(file), *image.shape[-2:], name=str(file))
         return to_ibug(points, self.convention) if len(points) == 68 else points
 
     def _nearest(self, faces: list[DetectedFace], last: Tensor | None) -> DetectedFace:

@@ -19,7 +19,6 @@ from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, rigid, transform_points
 from mgc_lightning.networks.predictor import Predictor, load_predictor, usable_device
 from mgc_lightning.networks.pretrained import pretrained_weights
-from mgc_lightning.photographs.box import mean_face_box, similarity_from_box
 from mgc_lightning.photographs.crop import (
     five_points,
     invert_similarity,
@@ -31,9 +30,14 @@ from mgc_lightning.photographs.detection import DetectedFace, FaceDetector, dete
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.landmark_files import checked_landmarks
 from mgc_lightning.photographs.photos import ImageLike, as_image
+from mgc_lightning.photographs.plausible import check_plausible_box, check_plausible_landmarks
 from mgc_lightning.photographs.settings import DetectorChoice
+from mgc_lightning.reconstruction.recrop import SettledCrop, settle_box
 from mgc_lightning.rendering.lighting import shade
 from mgc_lightning.structures import FaceMesh
+
+BATCH = 16
+"""Faces that are predicted at a time."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,8 @@ class FaceReconstructor:
         Args:
             image: a file, PIL image, array (H, W, 3) or tensor (3, H, W).
             landmarks: (5, 2) or (68, 2) px of the photograph, pixel centres at +.5; the best alignment.
-            box: x0, y0, x1, y1 px around the face from hairline to chin; a coarser alignment, upright.
+            box: x0, y0, x1, y1 px around the face from hairline to chin, roughly: the crop is cut again on the
+                predicted points until it stands.
 
         Raises:
             MGCError: if the image cannot be read, landmarks or box are bad, or neither is given and there is no
@@ -200,7 +205,7 @@ class FaceReconstructor:
         images: Sequence[ImageLike],
         landmarks: Sequence[ArrayLike | Tensor | None] | None = None,
         boxes: Sequence[Sequence[float] | None] | None = None,
-        batch_size: int = 16,
+        batch_size: int = BATCH,
     ) -> list[Reconstruction]:
         """Reconstruct one face in each of many photographs; arguments as in `reconstruct`, one each."""
         points = landmarks if landmarks is not None else [None] * len(images)
@@ -223,7 +228,12 @@ class FaceReconstructor:
         """
         tensor = as_image(image)
         faces = self.detect(tensor, path)
-        return self.reconstruct_batch([tensor] * len(faces), [face.landmarks for face in faces])
+        found: list[Reconstruction] = []
+        for start in range(0, len(faces), BATCH):
+            part = faces[start : start + BATCH]
+            matrices = torch.stack([self.align_points(face.landmarks) for face in part])
+            found += self.reconstruct_aligned([tensor] * len(part), matrices)
+        return found
 
     def detect(self, image: Float[Tensor, "3 H W"], path: Path | None = None) -> list[DetectedFace]:
         """Find the faces of a photograph, the largest first.
@@ -246,18 +256,39 @@ class FaceReconstructor:
         landmarks: ArrayLike | Tensor | None = None,
         box: Sequence[float] | None = None,
     ) -> Float[Tensor, "2 3"]:
-        """Find the similarity from the photograph to the crop, by landmarks, by box, or by the detector."""
+        """Find the similarity from the photograph to the crop, by landmarks, by box, or by the detector.
+
+        Raises:
+            MGCError: if landmarks or box cannot be those of a face in this photograph, or neither is given and there
+                is no detector, or it finds no face.
+        """
         if landmarks is not None and box is not None:
             raise MGCError("Give either `landmarks` or `box`, not both")
         if box is not None:
-            target = mean_face_box(self.face_model, self.image_size).cpu()
-            return similarity_from_box(torch.as_tensor(box, dtype=torch.float32), target)
+            return self.settle(image, box).crop_from_image
         if landmarks is None:
             faces = self.detect(image)
             if not faces:
                 raise MGCError("No face was found; give its `landmarks`, or a `box` around it")
-            landmarks = faces[0].landmarks
+            return self.align_points(faces[0].landmarks)
         points = checked_landmarks(torch.as_tensor(landmarks).detach().cpu())
+        return self.align_points(check_plausible_landmarks(points, *image.shape[-2:]))
+
+    def settle(self, image: Float[Tensor, "3 H W"], box: Sequence[float]) -> SettledCrop:
+        """Find the similarity from the photograph to the crop by a box, cut again on predicted points until it stands.
+
+        Args:
+            image: (3, H, W).
+            box: x0, y0, x1, y1 px around the face, hairline to chin; it may be loose, tight, or off by a sixth.
+
+        Raises:
+            MGCError: if it cannot hold a face of this photograph.
+        """
+        given = check_plausible_box(torch.as_tensor(box, dtype=torch.float32), *image.shape[-2:])
+        return settle_box(self.predictor, image, given)
+
+    def align_points(self, points: Float[Tensor, "P 2"]) -> Float[Tensor, "2 3"]:
+        """Find the similarity from a photograph to the crop by 5 or 68 points, px, that are known to be a face's."""
         return similarity_to_template(points if len(points) == 5 else five_points(points), self.image_size)
 
     def reconstruct_aligned(self, images: list[Tensor], matrices: Float[Tensor, "B 2 3"]) -> list[Reconstruction]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.reconstruction.reconstructor import Reconstruction
+from mgc_lightning.reconstruction.recrop import SettledCrop
 from mgc_lightning.reconstruction.video import VideoFaces
 
 
@@ -21,12 +22,14 @@ class Done:
         folder: where it is written.
         files: what is written there.
         face: the face itself; None where it was not to be kept.
+        settled: how the crop came to stand, where a box said where the face is.
     """
 
     input: Path
     folder: Path
     files: list[Path]
     face: Reconstruction | VideoFaces | None = None
+    settled: SettledCrop | None = None
 
     def __str__(self) -> str:
         """Say in a line what was written."""
@@ -34,7 +37,21 @@ class Done:
         if isinstance(self.face, VideoFaces):
             known = self.face.known
             text += f"; {int((~known).sum())} of {len(known)} frames without a face"
+        if self.settled is not None and not self.settled.converged:
+            text += f"; the crop did not stand after {self.settled.steps} cuts: look at it, or give `landmarks`"
         return text
+
+    def row(self) -> dict[str, Any]:
+        """Give the line of report.json."""
+        row: dict[str, Any] = {"input": str(self.input), "folder": self.folder.name}
+        if self.settled is not None:
+            row["box"] = {
+                "cut_again": self.settled.steps,
+                "converged": self.settled.converged,
+                "movement": round(self.settled.movement, 5),
+                "agreement": round(self.settled.agreement, 3),
+            }
+        return row
 
 
 @dataclass(frozen=True)
@@ -74,9 +91,7 @@ class RunReport:
 
     def write(self) -> None:
         """Write all of it as JSON."""
-        content: dict[str, Any] = {
-            "done": [{"input": str(done.input), "folder": done.folder.name} for done in self.done]
-        }
+        content: dict[str, Any] = {"done": [done.row() for done in self.done]}
         for part in ("failed", "skipped"):
             content[part] = [{"input": str(row.input), "reason": row.reason} for row in getattr(self, part)]
         with atomic_path(self.path) as temporary:

@@ -213,7 +213,7 @@ class _Run:
         for item, face in zip(found, faces, strict=True):
             folder = self.report.output / item.folder
             files = write_reconstruction(face, folder, self.reconstructor.face_model, self.renderer, **options)
-            self._done(Done(item.photo, folder, files, face))
+            self._done(Done(item.photo, folder, files, face, item.place.settled))
 
     def _done(self, done: Done) -> None:
         self.on_result(done)

@@ -23,7 +23,7 @@ class WhereSettings:
         landmarks: 5 or 68 points in px of the photograph (.txt, .npy, .pts); a folder holds one file a photograph, by
             stem.
         convention: whose points the 68 are; ibug-2d for annotations in the picture (300-W, dlib).
-        box: box around the face in px, hairline to chin, of one photograph or all frames; coarser than landmarks.
+        box: box around the face in px, hairline to chin, of one photograph or all frames; may be loose or tight.
         detector: finds the face where neither is given; auto is face-alignment where its weights are here or can be
             downloaded, else mediapipe where it is installed.
         weights: files or folders of face-alignment's weights.
@@ -78,7 +78,7 @@ class ReconstructSettings(FileSettings, PersonSettings, WhereSettings):
     """Set how faces are reconstructed: where they are, whose they are, and what is written.
 
     Attributes:
-        smooth: temporal window of videos; 0 for none.
+        smooth: take out of videos what moves to and fro within so many seconds; 0 for nothing.
         batch_size: photographs at a time.
     """
 

@@ -15,3 +15,11 @@ def make_network():
     model = load_face_model("makehuman", level=0)
     encoder = Encoder(ResNet(18, width=8), model.layout.total, head_std=0.05)
     return FaceNetwork(encoder, model, SIZE, focal=2000.0, output_scaling=OutputScaling.measured()).eval()
+
+
+def face_points(size):
+    """Give the embedded head's 68 points from the front, `size` px wide, from 0."""
+    model = load_face_model("makehuman", level=0)
+    points = model.landmarks68(model.mean)[:, :2] * torch.tensor([1.0, -1.0])
+    points = points - points.amin(0)
+    return points * (size / points[:, 0].max())

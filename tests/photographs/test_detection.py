@@ -6,6 +6,7 @@ import urllib.error
 import numpy as np
 import pytest
 import torch
+from tiny_networks import face_points
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.detection import DetectedFace, LandmarkFolder, detect_shrunk, largest_first
@@ -15,7 +16,7 @@ URL = "https://example.org/net-0123456789.pth"
 
 
 def test_given_landmarks(tmp_path):
-    points = np.random.default_rng(0).uniform(0, 100, (68, 2)).astype(np.float32)
+    points = face_points(80).numpy() + 5
     (tmp_path / "points" / "anna b").mkdir(parents=True)
     np.save(tmp_path / "points" / "anna b" / "ü.npy", points)
     np.savetxt(tmp_path / "points" / "other.txt", points)
@@ -28,6 +29,9 @@ def test_given_landmarks(tmp_path):
     assert folder.detect(image, tmp_path / "photos" / "missing.jpg") == []
     with pytest.raises(MGCError, match="68"):
         folder.detect(image, tmp_path / "photos" / "five.jpg")
+    np.save(tmp_path / "points" / "mirrored.npy", points * np.float32([-1, 1]) + np.float32([100, 0]))
+    with pytest.raises(MGCError, match=r"mirrored\.npy: the points are mirrored, left and right"):
+        folder.detect(image, tmp_path / "photos" / "mirrored.jpg")
     with pytest.raises(MGCError, match="no such folder"):
         LandmarkFolder(tmp_path / "nowhere")
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import torch
-from tiny_networks import ROLLED, SIZE, make_network
+from tiny_networks import ROLLED, SIZE, face_points, make_network
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.camera import project
@@ -44,7 +44,7 @@ def test_shapes_and_colours(reconstructor, photo):
 
 
 def test_five_points_and_sixty_eight_agree(reconstructor, photo):
-    landmarks = torch.rand(68, 2) * 30 + 100
+    landmarks = face_points(30) + 100
     a = reconstructor.reconstruct(photo, landmarks=landmarks)
     b = reconstructor.reconstruct(photo, landmarks=five_points(landmarks).numpy())
     torch.testing.assert_close(a.mesh.verts, b.mesh.verts)
@@ -56,8 +56,8 @@ def test_box_of_the_mean_face_gives_the_crop_itself(reconstructor):
     assert 0 < box[0] < SIZE / 2 < box[2] < SIZE
     torch.testing.assert_close(similarity_from_box(box, box), torch.eye(3)[:2], atol=1e-5, rtol=0)
     image = torch.rand(3, SIZE, SIZE)
-    face = reconstructor.reconstruct(image, box=box.tolist())
-    torch.testing.assert_close(face.crop, image, atol=1e-3, rtol=0)
+    (crop,) = reconstructor.crop([image], similarity_from_box(box, box)[None])
+    torch.testing.assert_close(crop, image, atol=1e-3, rtol=0)
     moved = similarity_from_box(box * 2 + 10, box)
     torch.testing.assert_close(moved[:, :2], torch.eye(2) / 2)
 
@@ -101,7 +101,7 @@ class TwoFaces:
 
 
 def test_detector_plugs_in(photo):
-    small, large = torch.rand(68, 2) * 30 + 80, torch.rand(68, 2) * 60 + 80
+    small, large = face_points(30) + 80, face_points(60) + 80
     predictor = Predictor.from_network(make_network())
     reconstructor = FaceReconstructor(predictor, detector=TwoFaces([small, large]))
     expected = FaceReconstructor(predictor).reconstruct_batch([photo, photo], [large, small])
@@ -121,10 +121,14 @@ def test_bad_input(reconstructor, photo):
         reconstructor.reconstruct(photo, landmarks=ROLLED, box=(1, 2, 3, 4))
     with pytest.raises(MGCError, match="5 or 68"):
         reconstructor.reconstruct(photo, landmarks=ROLLED[:4])
-    with pytest.raises(MGCError, match="coincide"):
-        reconstructor.reconstruct(photo, landmarks=torch.ones(5, 2))
+    with pytest.raises(MGCError, match="landmarks: all points lie in one place"):
+        reconstructor.reconstruct(photo, landmarks=torch.full((5, 2), 50.0))
+    with pytest.raises(MGCError, match="landmarks: .*left and right"):
+        reconstructor.reconstruct(photo, landmarks=ROLLED[[1, 0, 2, 4, 3]])
+    with pytest.raises(MGCError, match="number 2 of 5.*nan"):
+        reconstructor.reconstruct(photo, landmarks=torch.where(torch.arange(5)[:, None] == 1, torch.nan, ROLLED))
     for box in ((5, 5, 5, 9), (9, 9, 1, 1), (0, 0, float("nan"), 4)):
-        with pytest.raises(MGCError, match="Expected a box"):
+        with pytest.raises(MGCError, match="box: expected x0 y0 x1 y1"):
             reconstructor.reconstruct(photo, box=box)
     with pytest.raises(MGCError, match="must be as many"):
         reconstructor.reconstruct_batch([photo], [ROLLED, ROLLED])

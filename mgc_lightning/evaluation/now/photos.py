@@ -13,6 +13,7 @@ from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
 from mgc_lightning.evaluation.photo_sets import BenchmarkPhotos
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.photographs.box import similarity_from_box
+from mgc_lightning.photographs.plausible import check_plausible_box
 
 
 class NoWPhotos(BenchmarkPhotos):
@@ -42,9 +43,15 @@ class NoWPhotos(BenchmarkPhotos):
         """Find a photograph."""
         return self.dataset.photo_file(self.images[index])
 
-    def crop_from_image(self, index: int) -> Float[Tensor, "2 3"]:
-        """Give the similarity from a photograph to its crop, px."""
-        return similarity_from_box(self.box(index), self.target)
+    def crop_from_image(self, index: int, photo: Float[Tensor, "3 H W"]) -> Float[Tensor, "2 3"]:
+        """Give the similarity from a photograph to its crop, px.
+
+        Raises:
+            MGCError: if its box cannot hold a face of it.
+        """
+        file = self.dataset.box_file(self.images[index])
+        box = check_plausible_box(self.box(index), *photo.shape[-2:], name=str(file))
+        return similarity_from_box(box, self.target)
 
     def box(self, index: int) -> Float[Tensor, " 4"]:
         """Give the detected box x0, y0, x1, y1 of a photograph, px, enlarged."""

@@ -16,6 +16,7 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.photographs.box import similarity_from_box
 from mgc_lightning.photographs.crop import five_points, similarity_to_template
 from mgc_lightning.photographs.landmark_files import read_landmarks
+from mgc_lightning.photographs.plausible import check_plausible_box, check_plausible_landmarks
 
 
 class REALYPhotos(BenchmarkPhotos):
@@ -38,13 +39,17 @@ class REALYPhotos(BenchmarkPhotos):
         """Find a photograph."""
         return self.dataset.photo_file(self.images[index])
 
-    def crop_from_image(self, index: int) -> Float[Tensor, "2 3"]:
-        """Give the similarity from a photograph to its crop, px."""
+    def crop_from_image(self, index: int, photo: Float[Tensor, "3 H W"]) -> Float[Tensor, "2 3"]:
+        """Give the similarity from a photograph to its crop, px.
+
+        Raises:
+            MGCError: if its landmarks or its box cannot be those of a face in it.
+        """
         file = self.dataset.landmark_file(self.images[index])
         box = _read_box(file)
         if box is not None:
-            return similarity_from_box(box, self.target)
-        points = read_landmarks(file)
+            return similarity_from_box(check_plausible_box(box, *photo.shape[-2:], name=str(file)), self.target)
+        points = check_plausible_landmarks(read_landmarks(file), *photo.shape[-2:], name=str(file))
         return similarity_to_template(points if len(points) == 5 else five_points(points), self.image_size)
 
 
