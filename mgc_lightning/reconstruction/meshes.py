@@ -12,7 +12,8 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.reconstruction.reconstructor import Reconstruction
 from mgc_lightning.reconstruction.texture import bake_texture, make_atlas
-from mgc_lightning.reconstruction.textured_mesh import write_textured_glb
+from mgc_lightning.reconstruction.textured_mesh import write_textured_glb, write_textured_obj
+from mgc_lightning.reconstruction.textured_surface import textured_surface
 from mgc_lightning.rendering.renderer import FaceRenderer
 
 
@@ -28,7 +29,8 @@ def write_meshes(
     """Write a face's meshes in mm, model frame, pose not applied.
 
     `face.obj` and `face.ply` have lit vertex colours, `face.glb` the albedo, since viewers bring their light, and
-    `face_textured.glb` the photograph's colours where it shows the surface. They hold the face without ears, scalp and
+    `face_textured.glb` and `face_textured.obj` (with `.mtl` and `.png`) the photograph's colours where it shows the
+    surface, cut along a smooth rim and closed behind the lips. They hold the face without ears, scalp and
     neck. `head.*` hold every vertex of the face model in its order.
 
     Args:
@@ -52,12 +54,12 @@ def write_meshes(
             shape = face_model.shape(face.coefficients.identity)[rows]
             target = "neutral.obj" if name == "face" else f"{name}_neutral.obj"
             written.append(write_mesh(folder / target, shape, triangles, albedo))
-    atlas = make_atlas(len(faces))
-    texture, _ = bake_texture(face, face_model.face_region_faces, atlas, renderer)
-    textured = folder / "face_textured.glb"
-    written.append(
-        write_textured_glb(textured, face.mesh.verts[index], faces, face.mesh.normals[index], atlas.uv, texture)
-    )
+    surface = textured_surface(face_model).mesh(face.mesh)
+    atlas = make_atlas(len(surface.faces))
+    texture, _ = bake_texture(face, surface.faces, atlas, renderer, surface)
+    parts_of_mesh = (surface.verts, surface.faces, surface.normals, atlas.uv, texture)
+    written.append(write_textured_glb(folder / "face_textured.glb", *parts_of_mesh))
+    written += write_textured_obj(folder / "face_textured.obj", *parts_of_mesh)
     return written
 
 

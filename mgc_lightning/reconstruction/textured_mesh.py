@@ -1,4 +1,4 @@
-"""Meshes with a texture as GLB."""
+"""Meshes with a texture as GLB, and as OBJ with its material and its picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.pictures.drawing import Picture
+from mgc_lightning.pictures.drawing import Picture, save_png
 
 _LINEAR, _CLAMP = 9729, 33071
 """OpenGL's numbers, which glTF uses."""
@@ -61,6 +61,50 @@ def write_textured_glb(
     with atomic_path(target) as temporary:
         temporary.write_bytes(data)
     return target
+
+
+def write_textured_obj(
+    path: str | os.PathLike[str],
+    verts: Float[Tensor, "N 3"],
+    faces: Int[Tensor, "F 3"],
+    normals: Float[Tensor, "N 3"],
+    uv: Float[Tensor, "F 3 2"],
+    texture: Picture,
+) -> list[Path]:
+    """Write a textured mesh as OBJ, with NAME.mtl and NAME.png beside it; each whole or not at all.
+
+    Vertices stay shared, in their order; every triangle has texture coordinates of its own, v counted from below.
+
+    Args:
+        path: a .obj.
+        verts: (N, 3) mm.
+        faces: (F, 3) vertex indices.
+        normals: (N, 3) unit vectors.
+        uv: (F, 3, 2) px of the texture.
+        texture: (S, S, 3).
+
+    Returns:
+        The OBJ, the material and the picture.
+    """
+    target = Path(path)
+    material, picture = target.with_suffix(".mtl"), target.with_suffix(".png")
+    places = (uv.reshape(-1, 2) / texture.shape[0]).cpu().numpy().astype(np.float64)
+    places[:, 1] = 1 - places[:, 1]
+    lines = [f"mtllib {material.name}", "o face"]
+    lines += ["v %.6g %.6g %.6g" % tuple(row) for row in verts.detach().cpu().tolist()]  # noqa: UP031
+    lines += ["vt %.6f %.6f" % tuple(row) for row in places.tolist()]  # noqa: UP031
+    lines += ["vn %.5f %.5f %.5f" % tuple(row) for row in normals.detach().cpu().tolist()]  # noqa: UP031
+    lines.append("usemtl face")
+    for number, triangle in enumerate((faces.cpu() + 1).tolist()):
+        corners = (f"{vertex}/{3 * number + corner}/{vertex}" for corner, vertex in enumerate(triangle, start=1))
+        lines.append("f " + " ".join(corners))
+    save_png(picture, texture)
+    # The light is in the texture already: illumination model 0 shows colours as they are.
+    described = f"newmtl face\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nillum 0\nmap_Kd {picture.name}\n"
+    for file, text in ((material, described), (target, "\n".join(lines) + "\n")):
+        with atomic_path(file) as temporary:
+            temporary.write_text(text, encoding="ascii")
+    return [target, material, picture]
 
 
 def _unlit_without_mipmaps(tree: dict[str, Any]) -> None:

@@ -55,6 +55,7 @@ def test_command_writes_everything(tmp_path, exports, photo):
             )
         ),
         *("face.obj", "face.ply", "face.glb", "face_textured.glb", "neutral.obj"),
+        *("face_textured.obj", "face_textured.mtl", "face_textured.png"),
         *("head.obj", "head.ply", "head.glb", "head_neutral.obj"),
         *("landmarks.txt", "landmarks_crop.txt", "landmarks3d.txt", "coefficients.json", "camera.json"),
     }
