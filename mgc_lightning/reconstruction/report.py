@@ -38,7 +38,7 @@ class Done:
             known = self.face.known
             text += f"; {int((~known).sum())} of {len(known)} frames without a face"
         if self.settled is not None and not self.settled.converged:
-            text += f"; the crop did not stand after {self.settled.steps} cuts: look at it, or give `landmarks`"
+            text += "; the network may not have found the face of the box: look at the overlay, or give `landmarks`"
         return text
 
     def row(self) -> dict[str, Any]:

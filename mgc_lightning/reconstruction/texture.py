@@ -35,7 +35,7 @@ GUTTER = 1.5
 """px between the triangles of a cell and its edge, filled with the triangles' own colours."""
 FACING = (0.15, 0.45)
 """Cosine between normal and line of sight from which the photograph counts, and from which it counts alone."""
-BESIDE = (0.02, 0.09)
+BESIDE = (0.04, 0.11)
 """Distance from the background, in face sizes, from which the photograph counts, and from which it counts alone: a
 reconstructed outline is not that of the photograph, and beyond that one are hair and background."""
 STEP, BEHIND_STEP = 8.0, (0.004, 0.02)
@@ -232,7 +232,8 @@ def _ratio(
     graph = sp.coo_matrix((np.ones(len(edges)), edges.T), (count, count)).tocsr()
     graph = ((graph + graph.T) > 0).astype(np.float64)
     laplacian = sp.diags(np.asarray(graph.sum(1)).ravel()) - graph
-    weight = share.double().cpu().numpy()
+    # What counts by half may be half background: it says less of the face's colours than its share.
+    weight = share.double().square().cpu().numpy()
     known = (seen.clamp(min=0.01) / predicted.clamp(min=0.01)).clamp(*GAIN_LIMITS).log().double().cpu().numpy()
     # Islands without any seen vertex take the mean of all.
     mean = (known * weight[:, None]).sum(0) / weight.sum()

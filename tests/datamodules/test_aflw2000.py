@@ -6,6 +6,7 @@ import pytest
 import scipy.io
 import torch
 from PIL import Image
+from tiny_networks import face_points
 
 from callbacks.aflw2000 import AFLW2000Score
 from datamodules.aflw2000 import AFLW2000DataModule
@@ -91,10 +92,12 @@ def test_faults(folder, tmp_path):
         AFLW2000DataModule(tmp_path)
     with pytest.raises(MGCError, match="align"):
         AFLW2000DataModule(folder, align="eyes")
-    scipy.io.savemat(tmp_path / "a.mat", {"pt3d_68": np.random.default_rng(0).uniform(0, 9, (3, 68))})
-    Image.new("RGB", (9, 9)).save(tmp_path / "a.jpg")
-    with pytest.raises(MGCError, match="Pose_Para"):
-        next(iter(AFLW2000DataModule(tmp_path, align="annotation").test_dataloader()))
+    points = np.concatenate([face_points(60).numpy().T + 10, np.zeros((1, 68))])
+    Image.new("RGB", (90, 90)).save(tmp_path / "a.jpg")
+    for wrong, message in ((points, "Pose_Para"), (points[[1, 0, 2]], r"a\.mat: .* x and y look exchanged")):
+        scipy.io.savemat(tmp_path / "a.mat", {"pt3d_68": wrong})
+        with pytest.raises(MGCError, match=message):
+            next(iter(AFLW2000DataModule(tmp_path, align="annotation").test_dataloader()))
 
 
 def test_bins():

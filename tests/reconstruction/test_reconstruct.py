@@ -100,6 +100,26 @@ def test_bad_settings(options, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda points: points / 320, "normalised"),
+        (lambda points: points[[1, 0, 2, 4, 3]], "left and right look exchanged"),
+        (lambda points: points + 400, "outside the picture, which is 320 x 240 px"),
+        (lambda points: points * 0 + 50, "in one place"),
+    ],
+)
+def test_nothing_is_written_for_points_that_are_no_face(inputs, exports, tmp_path, spoil, message):
+    np.savetxt(tmp_path / "points" / "anna.txt", spoil(ROLLED).numpy())
+    settings = ReconstructSettings(landmarks=tmp_path / "points")
+    with pytest.raises(MGCError, match=f"anna.txt: .*{message}"):
+        reconstruct(inputs / "anna.png", tmp_path / "out", exports, settings)
+    assert not (tmp_path / "out").exists()
+    report = reconstruct(inputs, tmp_path / "out", exports, settings)
+    assert [done.input.name for done in report.done] == ["berta.png"]
+    assert [message in refused.reason for refused in report.failed] == [True]
+
+
 def test_settings_that_do_not_fit_the_inputs(inputs, exports, tmp_path):
     with pytest.raises(MGCError, match="`box` belongs to one input"):
         reconstruct(inputs, tmp_path / "out", exports, ReconstructSettings(box=(1, 2, 3, 4)))
