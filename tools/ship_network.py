@@ -57,6 +57,7 @@ def main() -> None:
     pack = commands.add_parser("pack")
     pack.add_argument("--checkpoint", type=Path, required=True)
     pack.add_argument("--config", default="pretrain", help="name of the config that it was trained by")
+    pack.add_argument("--note", help="what else is to know of the training, such as the steps of earlier runs")
     pack.add_argument("--images", type=int, default=64, help="synthetic faces on which differences are measured")
     scores = commands.add_parser("scores")
     scores.add_argument("--faces", type=int, default=512, help="synthetic faces; 0 for none")
@@ -65,14 +66,16 @@ def main() -> None:
         command.add_argument("--name", default=DEFAULT)
     args = parser.parse_args()
     if args.command == "pack":
-        print(pack_checkpoint(args.checkpoint, FOLDER / args.name, args.config, args.images))
+        print(pack_checkpoint(args.checkpoint, FOLDER / args.name, args.config, args.images, args.note))
     else:
         rows = synthetic_scores(load_network(FOLDER / args.name), args.faces) if args.faces else []
         write_scores(FOLDER / args.name, rows + [row for file in args.scans for row in scan_scores(file)])
         print((FOLDER / args.name / "README.md").read_text(encoding="utf-8"))
 
 
-def pack_checkpoint(checkpoint: Path, folder: Path, config: str = "pretrain", images: int = 64) -> PackReport:
+def pack_checkpoint(
+    checkpoint: Path, folder: Path, config: str = "pretrain", images: int = 64, note: str | None = None
+) -> PackReport:
     """Pack a checkpoint into a folder of the package, with a card that has no scores yet.
 
     Args:
@@ -80,6 +83,7 @@ def pack_checkpoint(checkpoint: Path, folder: Path, config: str = "pretrain", im
         folder: of the network; what lies there is replaced, but for the text of its page.
         config: name of the config that it was trained by.
         images: on how many unseen synthetic faces differences are measured; on noise if 0.
+        note: what else is to know of the training.
 
     Raises:
         MGCError: if it is too large.
@@ -88,6 +92,8 @@ def pack_checkpoint(checkpoint: Path, folder: Path, config: str = "pretrain", im
     training: dict[str, Any] = {"config": f"configs/{config}.yaml"}
     if checkpoint.suffix == ".ckpt":
         training["steps"] = int(read_checkpoint(checkpoint).get("global_step", 0))
+    if note:
+        training["note"] = note
     card = {"name": folder.name, "licence": "Apache-2.0", "training": training, "scores": []}
     faces = unseen(network, range(images)).images[:, 0] if images else None
     report = pack_network(network, folder, card, faces)
@@ -188,7 +194,8 @@ def facts(folder: Path, card: dict[str, Any]) -> str:
         "input": f"aligned crops of {card['image_size']} px, RGB in [0, 1]",
         "float16 against float32": f"{differs['verts']:.4f} mm and {differs['landmarks']:.4f} px at most",
         "training": f"`{card['training']['config']}`"
-        + (f", {card['training']['steps']:,} steps" if "steps" in card["training"] else ""),
+        + (f", {card['training']['steps']:,} steps" if "steps" in card["training"] else "")
+        + (f", {card['training']['note']}" if "note" in card["training"] else ""),
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
 
