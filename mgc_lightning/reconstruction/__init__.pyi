@@ -18,13 +18,13 @@ from .run import reconstruct as reconstruct
 from .same_person import refine_same_person as refine_same_person
 from .settings import ReconstructSettings as ReconstructSettings
 from .smoothing import smooth_coefficients as smooth_coefficients
+from .surface import TexturedSurface as TexturedSurface
+from .surface import textured_surface as textured_surface
 from .texture import Atlas as Atlas
 from .texture import bake_texture as bake_texture
 from .texture import make_atlas as make_atlas
 from .textured_mesh import write_textured_glb as write_textured_glb
 from .textured_mesh import write_textured_obj as write_textured_obj
-from .textured_surface import TexturedSurface as TexturedSurface
-from .textured_surface import textured_surface as textured_surface
 from .video import VideoFaces as VideoFaces
 from .video import video_faces as video_faces
 from .video import write_video_faces as write_video_faces

@@ -154,7 +154,9 @@ class _Search:
         """Cut, predict, and align by the predicted points."""
         scale, low = self.part_from_image
         # px of the part are scaled px of the photograph from its corner.
-        inside = torch.cat([matrices[..., :2] / scale, transform_points2d(matrices, low[None]).mT], dim=-1)
+        inside = torch.cat(
+            [matrices[..., :2] / scale, transform_points2d(matrices, low.expand(len(matrices), 1, 2)).mT], dim=-1
+        )
         device = self.predictor.device
         crops = torch.cat(
             [warp_to_crop(self.part[None], m[None].to(device), self.size, antialias=True) for m in inside]
@@ -215,7 +217,7 @@ def _distinct(five: Float[Tensor, "N 5 2"]) -> tuple[Int[Tensor, " M"], Float[Te
     """Choose crops that stand for all: those chosen, and how many each stands for."""
     distances = _distances(five)
     kept: list[int] = []
-    counts: list[float] = []
+    counts: list[int] = []
     for row in range(len(five)):
         near = [place for place, other in enumerate(kept) if distances[row, other] < SAME]
         if near:
@@ -223,7 +225,7 @@ def _distinct(five: Float[Tensor, "N 5 2"]) -> tuple[Int[Tensor, " M"], Float[Te
         else:
             kept.append(row)
             counts.append(1)
-    return torch.tensor(kept), torch.tensor(counts)
+    return torch.tensor(kept), torch.tensor(counts, dtype=torch.float32)
 
 
 def _agreement(five: Float[Tensor, "N 5 2"], counts: Float[Tensor, " N"]) -> Float[Tensor, " N"]:

@@ -120,7 +120,7 @@ def _rows_in(rows: Int[NDArray, "F 3"], others: Int[NDArray, "G 3"]) -> NDArray:
 
 def _cut(
     region: Int[NDArray, "F 3"], inside: Float[NDArray, " N"]
-) -> tuple[Int[NDArray, "M 2"], Float[NDArray, " M"], Int[NDArray, "F 3"]]:
+) -> tuple[Int[NDArray, "M 2"], Float[NDArray, " M"], Int[NDArray, "F2 3"]]:
     """Keep of triangles what lies where `inside` is over a half."""
     keep = inside[region] >= 0.5
     pairs: dict[tuple[int, int], int] = {}
