@@ -41,7 +41,7 @@ def import_modules(names: Sequence[str]) -> list[ModuleType]:
 
 
 def _import(name: str) -> ModuleType:
-    if not all(part.isidentifier() for part in name.split(".")):
+    if not all(part.isidentifier() for part in name.split(".")) or name.endswith(".py"):
         hint = Path(name).stem if name.endswith(".py") else "my_nets"
         raise MGCError(f"Expected the name of a module to import, such as `{hint}`, got {name!r}")
     try:
@@ -103,7 +103,8 @@ def hidden_packages() -> list[HiddenPackage]:
         if found is not None and found != ours:
             hidden.append(HiddenPackage(name, found, ours, ours=True))
             continue
-        own = next((file for file in _candidates(Path.cwd(), name) if file.is_file() and file.resolve() != ours), None)
+        places = _candidates(Path.cwd(), name)
+        own = next((place for place in places if _holds_code(place) and not _same(place, ours)), None)
         if own is not None:
             hidden.append(HiddenPackage(name, ours, own, ours=False))
     return hidden
@@ -119,8 +120,16 @@ def explain_missing(message: str) -> str | None:
     return "\n".join(reasons) or None
 
 
-def _candidates(folder: Path, name: str) -> tuple[Path, Path]:
-    return folder / name / "__init__.py", folder / f"{name}.py"
+def _candidates(folder: Path, name: str) -> tuple[Path, ...]:
+    return folder / name / "__init__.py", folder / f"{name}.py", folder / name
+
+
+def _holds_code(place: Path) -> bool:
+    return place.is_file() or (place.is_dir() and next(place.glob("*.py"), None) is not None)
+
+
+def _same(place: Path, ours: Path) -> bool:
+    return place.resolve() in (ours, ours.parent)
 
 
 def _where(name: str) -> Path | None:

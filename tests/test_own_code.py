@@ -8,7 +8,7 @@ import pytest
 
 from mgc_lightning.doctor import State, check_program
 from mgc_lightning.errors import MGCError
-from mgc_lightning.own_code import add_working_folder, import_modules
+from mgc_lightning.own_code import add_working_folder, explain_missing, hidden_packages, import_modules
 
 CONSOLE_SCRIPT = "from mgc_lightning.cli import main\nmain()\n"
 """What pip writes: the script's folder is on the path, the working folder is not."""
@@ -76,6 +76,18 @@ def test_a_class_of_a_folder_that_ours_hides_is_explained(project):
     assert f"which hides {place}" in done.stderr
 
 
+def test_a_folder_without_init_is_found_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "callbacks").mkdir()
+    assert hidden_packages() == []
+    (tmp_path / "callbacks" / "mine.py").write_text("class Mine: pass\n")
+    found = hidden_packages()
+    assert [(package.name, package.hidden, package.ours) for package in found] == [
+        ("callbacks", tmp_path / "callbacks", False)
+    ]
+    assert f"hides {tmp_path / 'callbacks'}" in explain_missing("module `callbacks` has no `mine`, callbacks.mine.Mine")
+
+
 def test_named_modules(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry not in ("", str(tmp_path))])
@@ -93,7 +105,8 @@ def test_named_modules(tmp_path, monkeypatch):
         import_modules(["module_that_fails"])
     with pytest.raises(MGCError, match="`module_that_needs` needs `nothing_that_exists`"):
         import_modules(["module_that_needs"])
-    with pytest.raises(MGCError, match="such as `my_nets`, got './my_nets.py'"):
-        import_modules(["./my_nets.py"])
+    for file in ("./my_nets.py", "my_nets.py"):
+        with pytest.raises(MGCError, match=f"such as `my_nets`, got '{file}'"):
+            import_modules([file])
     for name in ("module_of_a_user", "module_that_fails", "module_that_needs"):
         sys.modules.pop(name, None)

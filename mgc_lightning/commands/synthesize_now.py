@@ -24,6 +24,6 @@ def synthesize_now(*, output: Folder, face_model: NameOrPath = EMBEDDED, setting
     print(
         f"{output}: {settings.subjects} people, {settings.subjects * settings.images * 4} photographs. Score its "
         f"ground truth:\n  mgc benchmark now --dataset {output} --predictions {output}/predictions/{GROUND_TRUTH} "
-        "--output now.json"
+        "--output now_scores.json"
     )
     return 0

@@ -23,6 +23,6 @@ def synthesize_realy(*, output: Folder, settings: REALYSetSettings) -> int:
     print(
         f"{output}: {settings.subjects} people, {settings.subjects * (1 + settings.views)} photographs. Score its "
         f"ground truth:\n  mgc benchmark realy --dataset {output} --predictions {output}/predictions/{GROUND_TRUTH} "
-        f"--topology {topology_of(model).name} --output realy.json"
+        f"--topology {topology_of(model).name} --output realy_scores.json"
     )
     return 0

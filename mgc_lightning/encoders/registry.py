@@ -169,6 +169,7 @@ def build_encoder(description: Mapping[str, Any], imports: Sequence[str] = ()) -
         raise MGCError(f"The stored network does not say how its backbone `{name}` was made. {HOW_TO_TELL}")
     sizes = {key: description[key] for key in ("num_outputs", "spatial_channels", "spatial_size")}
     try:
+        init_args = stored_arguments(cls, init_args)
         backbone = cls(**init_args)
         # What is known once stays known: an export of a loaded network can be loaded, too.
         record_init_args(backbone, init_args)
@@ -179,6 +180,19 @@ def build_encoder(description: Mapping[str, Any], imports: Sequence[str] = ()) -
         raise MGCError(
             f"The stored network's `{name}` cannot be built from {init_args}: {type(error).__name__}: {error}"
         ) from error
+
+
+def stored_arguments(cls: type[nn.Module], init_args: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the arguments of a backbone that a file names, as its class accepts them from files.
+
+    A class whose arguments could load something else says so by a static method of this name.
+
+    Raises:
+        MGCError: if it refuses them.
+    """
+    allowed = getattr(cls, "stored_arguments", dict)
+    arguments: dict[str, Any] = allowed(dict(init_args))
+    return arguments
 
 
 def _find_class(stored: Mapping[str, Any], imports: Sequence[str]) -> type[nn.Module]:

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from mgc_lightning.encoders.normalisation import ImageNormalisation
 from mgc_lightning.errors import MGCError, require
 
+LOADING = ("checkpoint_path", "cache_dir", "state_dict", "file", "url", "hf_hub_id")
+"""Arguments of timm, beside `pretrained...`, that load something."""
+
 
 class TimmBackbone(nn.Module):
     """Turn images into the last feature map of a timm model, with that model's own input statistics.
@@ -43,6 +46,22 @@ class TimmBackbone(nn.Module):
         statistics = getattr(model, "pretrained_cfg", None) or {}
         known = {key: statistics[key] for key in ("mean", "std") if key in statistics}
         self.normalise = ImageNormalisation(**known)
+
+    @staticmethod
+    def stored_arguments(init_args: dict[str, Any]) -> dict[str, Any]:
+        """Give the arguments of a file, which brings its own weights: nothing is downloaded or opened for it.
+
+        Raises:
+            MGCError: if they name another file or place to load from.
+        """
+        options = dict(init_args.get("options") or {})
+        loading = sorted(key for key in options if key.startswith("pretrained") or key in LOADING)
+        if loading or ":" in str(init_args.get("name")):
+            raise MGCError(
+                f"The stored backbone would load weights from elsewhere ({', '.join(loading) or init_args['name']}): "
+                "a file may name a model of timm and the sizes of its parts, no other file or address"
+            )
+        return {**init_args, "pretrained": False, "options": options}
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D h w"]:
         """Encode RGB images in [0, 1]."""

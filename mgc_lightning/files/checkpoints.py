@@ -24,7 +24,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise MGCError(f"No checkpoint at `{path}`.")
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except pickle.UnpicklingError as error:
+        raise MGCError(
+            f"`{path}` is not a checkpoint of this program: it is damaged, or holds objects besides tensors and plain "
+            "values, which could run code and are not read"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise MGCError(f"`{path}` is not a checkpoint of this program: {str(error).splitlines()[0]}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise MGCError(f"`{path}` is not a Lightning checkpoint: expected a dictionary with `state_dict`.")

@@ -27,6 +27,11 @@ from mgc_lightning.scene import FaceViews
 from mgc_lightning.structures import FaceTriplet
 
 log = logging.getLogger(__name__)
+LINKS = (0, 1, 2)
+"""What a sample's views can have in common; see `FaceTriplet.link`."""
+LOGGED = {"loss", "total", "skipped_steps", "nme", "nme_mean_face", "rotation", "rotation_mean_face", "posed",
+          "posed_mean_face", "posed_ratio", "neutral", "neutral_mean_face", "neutral_ratio"}  # fmt: skip
+"""Names that are logged beside the terms."""
 
 
 class MGCObjective(nn.Module):
@@ -72,12 +77,9 @@ class MGCObjective(nn.Module):
         self.depth_tolerance = depth_tolerance
         self.prior_ramp = prior_ramp
         self.multi_view_ramp = multi_view_ramp
-        self.extra = extra or {}
+        self.extra = _checked(extra or {}, {field.name for field in fields(self.weights)})
         self.extra_modules = nn.ModuleDict({name: entry.loss for name, entry in self.extra.items()})
         self.built_in = nn.ModuleDict(built_in_losses(landmark_detail, depth_scale_free, identity))
-        taken = sorted(set(self.extra) & {field.name for field in fields(self.weights)})
-        if taken:
-            raise MGCError(f"Extra losses need names of their own; taken already: {', '.join(taken)}")
         if identity is None and self.weights.identity:
             log.warning("The identity loss is off: no recogniser is given (weight %g unused)", self.weights.identity)
 
@@ -166,6 +168,21 @@ def built_in_losses(
         "ssim": StructuralSimilarity(),
         "epipolar": EpipolarConsistency(),
     }
+
+
+def _checked(extra: dict[str, WeightedLoss], built_in: set[str]) -> dict[str, WeightedLoss]:
+    """Make sure that extra losses are such, and have names that can be logged beside everything else."""
+    for name, entry in extra.items():
+        if not name.isidentifier() or hasattr(nn.ModuleDict, name):
+            raise MGCError(f"An extra loss needs a name of letters, digits and _, such as `nose`; got {name!r}")
+        if name in built_in | LOGGED:
+            raise MGCError(f"Extra losses need names of their own; taken already: {name}")
+        if not isinstance(entry, WeightedLoss) or not callable(entry.loss):
+            given = type(entry).__name__
+            raise MGCError(f"The extra loss `{name}` must be a WeightedLoss (loss, weight, ramp); got {given}")
+        if getattr(entry.loss, "link", 0) not in LINKS:
+            raise MGCError(f"The extra loss `{name}` asks for link {entry.loss.link!r}; samples have 0, 1 or 2")
+    return extra
 
 
 def _check(views: FaceViews, batch: FaceTriplet) -> None:

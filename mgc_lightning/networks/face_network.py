@@ -28,6 +28,8 @@ NETWORK_KEY = "mgc_network_config"
 CONFIG_VERSION = 1
 """Version of the dictionary that `FaceNetwork.config` gives."""
 
+LARGEST_IMAGE = 4096
+"""px; what a file may ask for."""
 EARLIER_MAIN_POSES: Mapping[str, tuple[float, ...]] = {
     "f1ae7741ce953f43a1610f3740aa2f289decf66f2dedf3d0f62a8a6ac0f05e0b": (
         0.0,
@@ -196,6 +198,9 @@ class FaceNetwork(nn.Module):
                     f"The stored network has version {config['version']}, this release reads up to "
                     f"{CONFIG_VERSION}: update mgc-lightning"
                 )
+            size = config["image_size"]
+            if not (isinstance(size, int) and 1 <= size <= LARGEST_IMAGE):
+                raise MGCError(f"The stored network's image_size is {size!r}: expected px from 1 to {LARGEST_IMAGE}")
             return cls(
                 build_encoder(config["encoder"], imports),
                 choose_face_model(config["face_model"], face_model, level),
@@ -204,7 +209,7 @@ class FaceNetwork(nn.Module):
                 output_scaling=OutputScaling.from_dict(config["output_scaling"]),
                 main_pose=config.get("main_pose", EARLIER_MAIN_POSES.get(config["face_model"]["fingerprint"])),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise MGCError(f"The stored description of the network is incomplete or foreign: {error!r}") from error
 
     def check_config(self, config: Mapping[str, Any] | None) -> None:

@@ -84,6 +84,8 @@ def reconstruct(
 
 def _check(found: Inputs, settings: ReconstructSettings) -> None:
     photos, videos = len(found.photos), len(found.videos)
+    if not photos + videos + len(found.skipped):
+        raise MGCError("There is no photograph and no video: `inputs` is empty, or matches nothing")
     if settings.box and photos + videos > 1:
         raise MGCError("`box` belongs to one input; for several give a folder as `landmarks`, or let a detector look")
     if settings.same_person and (photos < 2 or videos or settings.faces == "all" or settings.box):

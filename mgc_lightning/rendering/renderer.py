@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import transform_points
 from mgc_lightning.rendering.barycentric import CoveredPixels
@@ -53,6 +53,8 @@ class FaceRenderer(nn.Module):
 
     def __init__(self, rasterizer: RasterizerName | Rasterizer = "auto") -> None:
         super().__init__()
+        if isinstance(rasterizer, str):
+            check_choice("rasterizer", rasterizer, RasterizerName)
         self.rasterizer = rasterizer
 
     def extra_repr(self) -> str:

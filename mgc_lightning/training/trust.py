@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mgc_lightning.encoders.registry import BACKBONES, stored_arguments
 from mgc_lightning.errors import MGCError
 
 TRAINING_ONLY = ("optimizer", "scheduler", "init", "max_nonfinite_steps")
@@ -37,7 +38,7 @@ def trusted(
             continue
         foreign = sorted(set(foreign_names(value, imports))) if current.get(key) == defaults.get(key) else []
         if not foreign:
-            kept[key] = value
+            kept[key] = _harmless(value) if key == "backbone" and current.get(key) == defaults.get(key) else value
             continue
         flags = " ".join(f"--import {module}" for module in sorted({name.rpartition(".")[0] for name in foreign}))
         names = ", ".join(f"`{name}`" for name in foreign)
@@ -47,6 +48,16 @@ def trusted(
             )
         report.append(f"{key} names {names}, of a module that you did not name; the config's is used. Or: {flags}")
     return kept, report
+
+
+def _harmless(backbone: Any) -> Any:
+    """Let a registered backbone refuse or change what a file gives it; see `encoders.registry.stored_arguments`."""
+    if not isinstance(backbone, Mapping):
+        return backbone
+    cls = BACKBONES.get(str(backbone.get("class_path", "")).rpartition(".")[2])
+    if cls is None or not isinstance(backbone.get("init_args"), Mapping):
+        return backbone
+    return {**backbone, "init_args": stored_arguments(cls, backbone["init_args"])}
 
 
 def foreign_names(tree: Any, imports: Sequence[str] = ()) -> Iterator[str]:

@@ -274,6 +274,18 @@ def test_extra_loss(scene):
     assert "brightness" not in objective.effective_weights(0.0)
     with pytest.raises(MGCError, match="pixel"):
         MGCObjective(extra={"pixel": WeightedLoss(Brightness())})
+    for name in ("type", "items", "a.b", ""):
+        with pytest.raises(MGCError, match="needs a name of letters"):
+            MGCObjective(extra={name: WeightedLoss(Brightness())})
+    for name in ("loss", "nme", "neutral_ratio"):
+        with pytest.raises(MGCError, match=f"taken already: {name}"):
+            MGCObjective(extra={name: WeightedLoss(Brightness())})
+    with pytest.raises(MGCError, match="must be a WeightedLoss .*; got Brightness"):
+        MGCObjective(extra={"mine": Brightness()})
+    far = Brightness()
+    far.link = 5
+    with pytest.raises(MGCError, match="asks for link 5"):
+        MGCObjective(extra={"mine": WeightedLoss(far)})
 
 
 class Nose(ViewLoss):

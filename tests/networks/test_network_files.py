@@ -108,3 +108,9 @@ def test_nothing_is_executed(tmp_path, network, capsys):
     with pytest.raises(MGCError):
         load_network(path)
     assert "executed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("key", "value"), [("image_size", "x"), ("image_size", 10**9), ("main_pose", ["x"] * 6)])
+def test_a_description_of_nonsense_is_one_message(network, key, value):
+    with pytest.raises(MGCError, match="stored (network's image_size|description)"):
+        FaceNetwork.from_config(network.config | {key: value})

@@ -109,6 +109,8 @@ class ScanBenchmarkSettings(SeveralSettings, CropSettings, ScanSettings, Photogr
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("votes", self.votes, Votes)
+        if self.unit is not None:
+            check_choice("unit", self.unit, Unit)
         if self.detector is not None:
             check_choice("detector", self.detector, DetectorName)
         if not 0 <= self.box_looseness <= 0.5 or self.steps < 1:

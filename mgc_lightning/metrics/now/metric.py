@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.utilities.data import dim_zero_cat
 
+from mgc_lightning.errors import check_choice
 from mgc_lightning.metrics.benchmark_error import BenchmarkError
 from mgc_lightning.metrics.now.evaluate import PredictionError, now_error
 from mgc_lightning.metrics.now.names import Unit
@@ -71,6 +72,8 @@ class NoWError(BenchmarkError[NoWScores]):
         self, names: Sequence[str], unit: Unit | None = None, corrected_start: bool = False, jobs: int = 1
     ) -> None:
         super().__init__(names, jobs)
+        if unit is not None:
+            check_choice("unit", unit, Unit)
         self.unit, self.corrected_start = unit, corrected_start
         self.latest: list[PredictionError] = []
 
