@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from mgc_lightning.arguments.types import File, Folder, Metavar
+from mgc_lightning.commands.progress import progress_bars
 from mgc_lightning.evaluation.scan.settings import MethodSource, ScanBenchmarkSettings
 
 
@@ -33,22 +34,11 @@ def benchmark_scan(
         settings: how.
         device: of network and detector: cpu, cuda, cuda:1, ...
     """
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
-
     from mgc_lightning.evaluation.scan.run import benchmark_scans
     from mgc_lightning.evaluation.scan.table import print_summary
     from mgc_lightning.synthetic.complexion import paint_person
 
-    console = Console(stderr=True)
-    tasks: dict[str, TaskID] = {}
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-
-        def show(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(name, total=total)
-            progress.update(tasks[name], completed=done, total=total)
-
+    with progress_bars() as show:
         report = benchmark_scans(
             scans,
             output,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from mgc_lightning.arguments.types import Folder, Metavar
+from mgc_lightning.commands.progress import progress_bars
 from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.reconstruction.settings import OUTPUT, ReconstructSettings
 
@@ -30,29 +31,19 @@ def reconstruct(
     """
     import logging
 
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
-
     from mgc_lightning.reconstruction.report import Done, Refused
     from mgc_lightning.reconstruction.run import reconstruct as reconstruct_files
 
     logging.basicConfig(format="%(message)s")
     logging.getLogger("mgc_lightning.photographs").setLevel(logging.INFO)  # which detector was chosen
-    console = Console(stderr=True)
-    tasks: dict[str, TaskID] = {}
-    with Progress(console=console, disable=not console.is_terminal) as progress:
 
-        def show(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(name, total=total)
-            progress.update(tasks[name], completed=done, total=total)
+    def tell(result: Done | Refused) -> None:
+        if isinstance(result, Done):
+            print(result, flush=True)
+        else:
+            print(f"error: {result}", file=sys.stderr)
 
-        def tell(result: Done | Refused) -> None:
-            if isinstance(result, Done):
-                print(result, flush=True)
-            else:
-                print(f"error: {result}", file=sys.stderr)
-
+    with progress_bars() as show:
         report = reconstruct_files(inputs, output, network, settings, on_result=tell, on_step=show)
     if report.shared:
         print(f"the face that all of them share, without expression: {report.shared}")

@@ -15,7 +15,7 @@ from torch import Tensor
 from mgc_lightning.errors import MGCError
 from mgc_lightning.fitting.landmark_fit import fit_landmarks3d
 from mgc_lightning.geometry.alignment import similarity_fit
-from mgc_lightning.geometry.closest_points import ClosestPoints
+from mgc_lightning.geometry.closest_points import ClosestPoints, barycentric_weights
 from mgc_lightning.metrics.now.landmarks import INDEX_IN_68
 from mgc_lightning.metrics.now.scan import crop_region
 
@@ -256,7 +256,7 @@ class _ScanProblem:
         verts = self.verts()
         distances, face, closest = ClosestPoints(verts, self.faces).query(points)
         corners = self.faces[face]
-        share = _barycentric(verts[corners], closest)
+        share = barycentric_weights(closest, verts[corners])
         jacobian = _jacobian(points, np.einsum("mk,mkac->mac", share, self.basis[corners])).reshape(len(points), 3, -1)
         normals = _unit(
             np.cross(verts[corners[:, 1]] - verts[corners[:, 0]], verts[corners[:, 2]] - verts[corners[:, 0]])
@@ -317,16 +317,6 @@ def _jacobian(points: Float[NDArray, "K 3"], basis: Float[NDArray, "K 3 C"]) -> 
     shift = np.broadcast_to(np.eye(3), (len(points), 3, 3))
     rows = np.concatenate([basis, cross, shift, points[:, :, None]], axis=2)
     return rows.reshape(-1, rows.shape[-1])
-
-
-def _barycentric(corners: Float[NDArray, "M 3 3"], points: Float[NDArray, "M 3"]) -> Float[NDArray, "M 3"]:
-    """Give the weights of the corners of triangles at points in their planes."""
-    a, b, p = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], points - corners[:, 0]
-    aa, ab, bb = (a * a).sum(1), (a * b).sum(1), (b * b).sum(1)
-    pa, pb = (p * a).sum(1), (p * b).sum(1)
-    det = aa * bb - ab * ab
-    v, w = (bb * pa - ab * pb) / det, (aa * pb - ab * pa) / det
-    return np.stack([1 - v - w, v, w], axis=1)
 
 
 def _robust(distances: Float[NDArray, " K"], width: float) -> Float[NDArray, " K"]:

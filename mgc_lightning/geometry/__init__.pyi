@@ -12,6 +12,9 @@ from .covisibility import covisible_mask as covisible_mask
 from .covisibility import pixels_with_shared_verts as pixels_with_shared_verts
 from .covisibility import visible_faces as visible_faces
 from .covisibility import visible_verts as visible_verts
+from .edges import adjacency as adjacency
+from .edges import directed_edges as directed_edges
+from .edges import unique_edges as unique_edges
 from .epipolar import MIN_BASELINE as MIN_BASELINE
 from .epipolar import baseline as baseline
 from .epipolar import epipolar_distance as epipolar_distance

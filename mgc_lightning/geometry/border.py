@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from mgc_lightning.geometry.edges import directed_edges
+
 
 def smooth_border(
     faces: Int[NDArray, "F 3"], inside: Bool[NDArray, " N"], rounds: int = 1, share: float = 0.4
@@ -53,7 +55,7 @@ def longest_border(faces: Int[NDArray, "F 3"]) -> Int[NDArray, " V"]:
         >>> longest_border(np.array([[0, 1, 2], [1, 3, 2]])).tolist()
         [0, 1, 2, 3]
     """
-    edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]], axis=2).reshape(-1, 2)
+    edges = np.sort(directed_edges(faces), axis=1)
     edges, count = np.unique(edges, axis=0, return_counts=True)
     edges = edges[count == 1]
     verts, ends = np.unique(edges, return_inverse=True)

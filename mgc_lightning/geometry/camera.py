@@ -10,6 +10,8 @@ REFERENCE_SIZE = 224
 """Image size in px at which focal lengths are stated."""
 DEFAULT_FOCAL = 4700.0
 """Focal length in px at `REFERENCE_SIZE` (MGCNet's fixed camera: a field of view of 2.7 degrees)."""
+FACE_SIZE = 150.0
+"""mm of a face from hairline to chin, nearly."""
 
 
 def intrinsics(

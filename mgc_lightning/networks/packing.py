@@ -123,7 +123,8 @@ def _shared_onnx(network: FaceNetwork, weights: Path) -> bytes:
     with quiet():
         model = onnx_program(network, optimize=False).model_proto
     model.metadata_props.add(key=NETWORK_KEY, value=json.dumps(network.config))
-    places = _places(weights)
+    content = weights.read_bytes()
+    places = _places(content)
     casts = []
     for tensor in model.graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or math.prod(tensor.dims) < HALVED_FROM:
@@ -134,7 +135,7 @@ def _shared_onnx(network: FaceNetwork, weights: Path) -> bytes:
         tensor.name, tensor.data_type = f"{name}.half", TensorProto.FLOAT16
         tensor.dims.extend(shape)
         place = places.get(name)
-        if place is not None and weights.read_bytes()[slice(*place)] == values.tobytes():
+        if place is not None and content[slice(*place)] == values.tobytes():
             tensor.data_location = TensorProto.EXTERNAL
             entries = {"location": weights.name, "offset": place[0], "length": place[1] - place[0]}
             for key, value in entries.items():
@@ -152,12 +153,11 @@ def _shared_onnx(network: FaceNetwork, weights: Path) -> bytes:
     return model.SerializeToString()
 
 
-def _places(weights: Path) -> dict[str, tuple[int, int]]:
+def _places(content: bytes) -> dict[str, tuple[int, int]]:
     """Give where the bytes of each float16 tensor of a safetensors file begin and end.
 
     The format: 8 bytes of the header's length, the header as JSON, then the tensors.
     """
-    content = weights.read_bytes()
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:start])
     rows = {key: row for key, row in header.items() if key != "__metadata__" and row["dtype"] == "F16"}

@@ -112,9 +112,9 @@ def as_predictor(network: Predictor | NetworkSource | str | os.PathLike[str] | N
     """
     if isinstance(network, Predictor):
         return network
-    if not isinstance(network, NetworkSource):
-        network = NetworkSource(None if network is None else Path(network))
     source = network
+    if not isinstance(source, NetworkSource):
+        source = NetworkSource(None if source is None else Path(source))
     return load_predictor(source.checkpoint, source.face_model, source.level, source.device, source.imports)
 
 

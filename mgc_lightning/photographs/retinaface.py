@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
+from kornia.geometry.bbox import nms
 from torch import Tensor
 from torch.nn import functional
 
@@ -164,26 +165,4 @@ def decode(
     middle, half = centre + loc[:, :2] * CENTRE_VARIANCE * side, side * (loc[:, 2:] * SIZE_VARIANCE).exp() / 2
     boxes = torch.cat([middle - half, middle + half], dim=1)
     five = centre[:, None] + points.reshape(-1, 5, 2) * CENTRE_VARIANCE * side[:, None]
-    return [FaceBox(boxes[i], float(scores[i]), five[i]) for i in non_maximum_suppression(boxes, scores)]
-
-
-def non_maximum_suppression(
-    boxes: Float[Tensor, "N 4"], scores: Float[Tensor, " N"], overlap: float = OVERLAP
-) -> list[int]:
-    """Choose boxes, the best first, none of which covers a better one by more than `overlap` of their union.
-
-    Example:
-        >>> boxes = torch.tensor([[0.0, 0, 10, 10], [1, 0, 11, 10], [20, 0, 30, 10]])
-        >>> non_maximum_suppression(boxes, torch.tensor([0.8, 0.9, 0.7]))
-        [1, 2]
-    """
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
-    order, chosen = scores.argsort(descending=True, stable=True), []
-    while len(order):
-        best, order = order[0], order[1:]
-        chosen.append(int(best))
-        low = torch.maximum(boxes[best, :2], boxes[order, :2])
-        high = torch.minimum(boxes[best, 2:], boxes[order, 2:])
-        common = (high - low).clamp(min=0).prod(dim=1)
-        order = order[common <= overlap * (area[best] + area[order] - common)]
-    return chosen
+    return [FaceBox(boxes[i], float(scores[i]), five[i]) for i in nms(boxes, scores, OVERLAP).tolist()]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
-from mgc_lightning.geometry.camera import project
+from mgc_lightning.geometry.camera import FACE_SIZE, project
 from mgc_lightning.geometry.pose import pose_to_transform, rigid, transform_to_pose
 from mgc_lightning.photographs.crop import invert_similarity
 from mgc_lightning.reconstruction.reconstructor import camera_of_image
@@ -28,8 +28,6 @@ REACH = 4.0
 """Windows end at this many standard deviations; farther from any face a frame has none."""
 FOLLOW = 0.04
 """Face sizes by which a smoothed face may be beside where its own frame shows it."""
-FACE_SIZE = 150.0
-"""mm of a face from hairline to chin, nearly."""
 
 
 def smooth(

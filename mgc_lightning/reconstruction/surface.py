@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.geometry.edges import adjacency, directed_edges
 from mgc_lightning.structures import FaceMesh
 
 SMOOTHINGS = 10
@@ -78,8 +79,7 @@ def _loops(faces: NDArray, verts: NDArray) -> tuple[list[int], list[list[int]]]:
 
     Loops go as the triangles beyond them would: against the edges of those that are there.
     """
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    there = set(map(tuple, edges.tolist()))
+    there = set(map(tuple, directed_edges(faces).tolist()))
     following = {b: a for a, b in there if (b, a) not in there}
     loops = []
     while following:
@@ -98,9 +98,8 @@ def _loops(faces: NDArray, verts: NDArray) -> tuple[list[int], list[list[int]]]:
 
 def _faded(faces: NDArray, region: NDArray, rim: list[int], count: int) -> Float[NDArray, " N"]:
     """Fade the region out around its rim, and only there; it is cut where it is a half."""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    graph = sp.coo_matrix((np.ones(2 * len(edges)), (edges.T.flatten(), edges[:, ::-1].T.flatten())), (count, count))
-    graph = sp.diags(1.0 / np.maximum(1, np.asarray((graph.tocsr() > 0).sum(1)).ravel())) @ (graph.tocsr() > 0)
+    graph = adjacency(faces, count)
+    graph = sp.diags(1.0 / np.maximum(1, np.asarray(graph.sum(1)).ravel())) @ graph
     belongs = np.zeros(count)
     belongs[np.unique(region)] = 1
     near = np.zeros(count)

@@ -19,7 +19,8 @@ from scipy.ndimage import distance_transform_edt, grey_dilation, grey_erosion
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from mgc_lightning.geometry.camera import project
+from mgc_lightning.geometry.camera import FACE_SIZE, project
+from mgc_lightning.geometry.edges import adjacency
 from mgc_lightning.geometry.pose import transform_points
 from mgc_lightning.pictures.drawing import Picture, to_picture
 from mgc_lightning.reconstruction.maps import GeometryMaps, face_window, geometry_maps
@@ -46,8 +47,6 @@ STRANGE = (3.0, 6.0)
 which it is not; it is asked near the outline only."""
 OUTLINE = (0.1, 0.25)
 """Distances from the background, in face sizes, up to which, and from which no more, colours are asked."""
-FACE_SIZE = 150.0
-"""mm of a face from hairline to chin, nearly."""
 SPREAD = 3.0
 """How stiffly the ratio of photograph and prediction goes on over the surface where the photograph is not seen."""
 BEHIND = (1.0, 4.0)
@@ -227,10 +226,7 @@ def _ratio(
     used = torch.unique(faces)
     if float(share[used].sum()) <= 1:
         return torch.ones_like(predicted)
-    edges = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).cpu().numpy()
-    count = len(predicted)
-    graph = sp.coo_matrix((np.ones(len(edges)), edges.T), (count, count)).tocsr()
-    graph = ((graph + graph.T) > 0).astype(np.float64)
+    graph = adjacency(faces.cpu().numpy(), len(predicted))
     laplacian = sp.diags(np.asarray(graph.sum(1)).ravel()) - graph
     # What counts by half may be half background: it says less of the face's colours than its share.
     weight = share.double().square().cpu().numpy()

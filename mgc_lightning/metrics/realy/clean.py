@@ -37,14 +37,3 @@ def clean_region(
     index = np.zeros(len(verts), np.int64)
     index[rows] = rank[group.reshape(-1)]
     return verts[rows[first[order]]], index[faces]
-
-
-def unique_edges(faces: Int[NDArray, "F 3"]) -> Int[NDArray, "E 2"]:
-    """List the undirected edges of a mesh once, lower index first; degenerate ones are left out.
-
-    Example:
-        >>> unique_edges(np.array([[0, 1, 2], [1, 2, 3]])).tolist()
-        [[0, 1], [0, 2], [1, 2], [1, 3], [2, 3]]
-    """
-    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
-    return np.unique(edges[edges[:, 0] != edges[:, 1]], axis=0)

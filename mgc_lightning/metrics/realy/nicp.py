@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.metrics.realy.clean import unique_edges
+from mgc_lightning.geometry.edges import unique_edges
 from mgc_lightning.metrics.realy.stiff_system import StiffSystem
 
 STIFFNESS = 50.0

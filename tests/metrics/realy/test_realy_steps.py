@@ -5,9 +5,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.geometry.edges import unique_edges
 from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
 from mgc_lightning.metrics.realy.block_cholesky import BlockCholesky
-from mgc_lightning.metrics.realy.clean import clean_region, unique_edges
+from mgc_lightning.metrics.realy.clean import clean_region
 from mgc_lightning.metrics.realy.evaluate import realy_errors
 from mgc_lightning.metrics.realy.gicp import align_globally
 from mgc_lightning.metrics.realy.nicp import deform_region, surface_stages
