@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from datamodules.samplers import ResumableLoader
 from datamodules.triplet_data import TripletData
@@ -20,6 +20,16 @@ from mgc_lightning.synthetic.settings import SyntheticSettings
 from mgc_lightning.synthetic.streams import Split
 
 DEFAULTS = SyntheticSettings()
+
+
+class _Rendering:
+    """Render a batch in the process that has drawn its numbers: on the CPU, pictures cost more than passing them on."""
+
+    def __init__(self, generator: TripletGenerator) -> None:
+        self.generator = generator
+
+    def __call__(self, samples: list[dict[str, Any]]) -> FaceTriplet:
+        return render_latents(self.generator, default_collate(samples))
 
 
 class SyntheticTriplets(TripletData):
@@ -40,8 +50,8 @@ class SyntheticTriplets(TripletData):
         val_size: triplets of validation.
         test_size: triplets of the test.
         views: views a sample, the target included.
-        num_workers: processes that draw numbers; 0 draws them between the steps, which costs under a millisecond a
-            view.
+        num_workers: processes that draw numbers, and the pictures too where training runs on the CPU; 0 does it
+            between the steps, on a GPU at under a millisecond a view.
         seed: of the data, apart from the seed of training.
         settings: what the samples are like.
         rasterizer: that draws; `auto` suits the device.
@@ -117,6 +127,12 @@ class SyntheticTriplets(TripletData):
     def description(self) -> dict[str, Any]:
         """Tell what determines the samples."""
         return {**self._description, "image_size": self.image_size, "focal": self.focal}
+
+    def _options(self) -> dict[str, Any]:
+        options = super()._options()
+        if self.num_workers > 0 and self.trainer is not None and self.trainer.strategy.root_device.type == "cpu":
+            options["collate_fn"] = _Rendering(self.generator)
+        return options
 
     def _load(self, split: Split) -> DataLoader[Any]:
         size = self.sizes[split]

@@ -45,6 +45,18 @@ def test_workers_and_batch_sizes_do_not_change_samples():
             assert (image - first[name]).abs().mean() < 1e-5
 
 
+def test_workers_of_a_trainer_on_the_cpu_render_what_the_trainer_would():
+    here, there = (rank(make_data(num_workers=count), 0, 1) for count in (0, 2))
+    for latents, rendered in zip(here.train_dataloader(), there.train_dataloader(), strict=True):
+        assert isinstance(rendered, FaceTriplet)
+        expected = here.on_after_batch_transfer(latents, 0)
+        assert there.on_after_batch_transfer(rendered, 0) is rendered
+        assert rendered.sample_id == expected.sample_id
+        for name in ("images", "landmarks", "skin", "K", "link", "person"):
+            torch.testing.assert_close(getattr(rendered, name), getattr(expected, name), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(rendered.truth.verts_posed, expected.truth.verts_posed)
+
+
 def test_another_seed_gives_other_samples():
     first, second = (data.triplets(next(iter(data.val_dataloader()))) for data in (make_data(), make_data(seed=1)))
     assert (first.truth.verts_neutral - second.truth.verts_neutral).abs().mean() > 0.3
