@@ -30,7 +30,7 @@ def rebuilding_trouble(backbone: nn.Module) -> str | None:
     if init_args is not None and is_ours(cls):
         return None
     if cls.__module__ == "__main__" or "<" in cls.__qualname__:
-        place = "the script that runs" if cls.__module__ == "__main__" else "a function"
+        place = "the script or notebook that runs" if cls.__module__ == "__main__" else "a function"
         return (
             f"Its class is defined in {place}, where no other program finds it. Move it into a module of its own, such "
             "as my_nets.py."

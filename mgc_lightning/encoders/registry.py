@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from torch import nn
@@ -15,6 +17,7 @@ from mgc_lightning.encoders.official_resnet import OfficialResNet
 from mgc_lightning.encoders.resnet import ResNet
 from mgc_lightning.encoders.timm_backbone import TimmBackbone
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.allowance import TensorAllowance
 from mgc_lightning.own_code import import_modules
 
 B = TypeVar("B", bound=type[nn.Module])
@@ -22,6 +25,7 @@ B = TypeVar("B", bound=type[nn.Module])
 BACKBONES: dict[str, type[nn.Module]] = {cls.__name__: cls for cls in (ResNet, OfficialResNet, TimmBackbone)}
 """Classes that a stored network may name. Of others, only those of modules that the user names are built."""
 OURS = "mgc_lightning."
+_CLASS_PATH = re.compile(r"[^\W\d]\w*(\.([^\W\d]\w*|<locals>))*")
 
 
 def register_backbone(cls: B) -> B:
@@ -146,16 +150,17 @@ def same_encoder(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     return sizes[0] == sizes[1] and len(names) == 1 and len(ours) < 2 and all(args == known[0] for args in known)
 
 
-def build_encoder(description: Mapping[str, Any], imports: Sequence[str] = ()) -> Encoder:
+def build_encoder(description: Mapping[str, Any], imports: Sequence[str] = (), most: int | None = None) -> Encoder:
     """Build the encoder that `describe_encoder` wrote down, with fresh weights.
 
     Args:
         description: of a file that anybody may have written: it names a class, and imports nothing.
         imports: modules that the user names: they are imported, and what they define may be built.
+        most: numbers that a network of this package may have; any if not given.
 
     Raises:
-        MGCError: if the backbone is neither registered nor of a named module, or its arguments are not known or not
-            accepted.
+        MGCError: if the backbone is neither registered nor of a named module, its arguments are not known or not
+            accepted, or it is larger than allowed.
 
     Example:
         >>> description = describe_encoder(Encoder(ResNet(18, width=8), num_outputs=205))
@@ -170,12 +175,13 @@ def build_encoder(description: Mapping[str, Any], imports: Sequence[str] = ()) -
     sizes = {key: description[key] for key in ("num_outputs", "spatial_channels", "spatial_size")}
     try:
         init_args = stored_arguments(cls, init_args)
-        backbone = cls(**init_args)
-        # What is known once stays known: an export of a loaded network can be loaded, too.
-        record_init_args(backbone, init_args)
-        return Encoder(backbone, **sizes)
-    except MGCError:
-        raise
+        with nullcontext() if most is None or not is_ours(cls) else TensorAllowance(most):
+            backbone = cls(**init_args)
+            # What is known once stays known: an export of a loaded network can be loaded, too.
+            record_init_args(backbone, init_args)
+            return Encoder(backbone, **sizes)
+    except MGCError as error:
+        raise MGCError(f"The stored network's `{name}` cannot be built from {init_args}: {error}") from error
     except Exception as error:  # a backbone of the user's own may raise anything
         raise MGCError(
             f"The stored network's `{name}` cannot be built from {init_args}: {type(error).__name__}: {error}"
@@ -197,6 +203,8 @@ def stored_arguments(cls: type[nn.Module], init_args: Mapping[str, Any]) -> dict
 
 def _find_class(stored: Mapping[str, Any], imports: Sequence[str]) -> type[nn.Module]:
     name, path = str(stored["class"]), stored.get("class_path")
+    if path is not None and not (isinstance(path, str) and _CLASS_PATH.fullmatch(path)):
+        raise MGCError(f"The stored network names its backbone's class {path!r}: expected `module.Class`")
     named = import_modules(imports)
     registered = BACKBONES.get(name)
     if registered is not None:
@@ -207,11 +215,14 @@ def _find_class(stored: Mapping[str, Any], imports: Sequence[str]) -> type[nn.Mo
         found = _defined_in(module.__name__, name, path)
         if found is not None:
             return found
+    unknown = f"The stored network has the backbone `{path or name}`, which is not registered; known are "
     where = "" if path is None else path.removesuffix(f".{name}")
+    if where.partition(".")[0] in sys.stdlib_module_names - {"__main__"}:
+        raise MGCError(f"{unknown}{sorted(BACKBONES)}. It is of Python's own library, which has none: do not trust it")
     where = where if where and "<" not in where and where != "__main__" else "MODULE"
     raise MGCError(
-        f"The stored network has the backbone `{path or name}`, which is not registered; known are "
-        f"{sorted(BACKBONES)}. If you trust it, name the module that defines it: `imports=[{where!r}]`"
+        f"{unknown}{sorted(BACKBONES)}. If you trust it, name the module that defines it: `imports=[{where!r}]`. An "
+        "export to ONNX, such as the network.onnx beside it, needs no class"
     )
 
 

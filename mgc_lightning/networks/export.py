@@ -24,7 +24,7 @@ from mgc_lightning.encoders.registry import class_path, is_ours
 from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
-from mgc_lightning.networks.files import load_network, save_network
+from mgc_lightning.networks.files import load_network, write_network
 from mgc_lightning.networks.settings import ExportFormat
 from mgc_lightning.networks.stored import STEM
 
@@ -204,7 +204,7 @@ def _notes(module: FaceNetwork, formats: Sequence[ExportFormat]) -> list[str]:
 
 
 def _write_safetensors(module: FaceNetwork, path: Path) -> Runner:
-    save_network(module, path)
+    write_network(module, path)
     backbone = module.encoder.backbone
     if rebuilding_trouble(backbone) is not None:
         return module

@@ -180,6 +180,7 @@ class FaceNetwork(nn.Module):
         face_model: FaceModel | str | os.PathLike[str] | None = None,
         level: int | None = None,
         imports: Sequence[str] = (),
+        most: int | None = None,
     ) -> Self:
         """Build the network that `config` describes, with fresh weights.
 
@@ -188,6 +189,7 @@ class FaceNetwork(nn.Module):
             face_model: the face model to use, its name or its path; the one that is named there if not given.
             level: level of detail of the mesh; the stored one if not given.
             imports: modules that define a backbone which is not of this package; nothing else is imported.
+            most: numbers that its encoder may have, if it is of this package; any if not given.
 
         Raises:
             MGCError: if the description is incomplete, its backbone unknown, or the face model another one.
@@ -202,7 +204,7 @@ class FaceNetwork(nn.Module):
             if not (isinstance(size, int) and 1 <= size <= LARGEST_IMAGE):
                 raise MGCError(f"The stored network's image_size is {size!r}: expected px from 1 to {LARGEST_IMAGE}")
             return cls(
-                build_encoder(config["encoder"], imports),
+                build_encoder(config["encoder"], imports, most),
                 choose_face_model(config["face_model"], face_model, level),
                 image_size=config["image_size"],
                 focal=config["focal"],

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors.torch
+from torch import Tensor
 
+from mgc_lightning.encoders.rebuild import rebuilding_trouble
+from mgc_lightning.encoders.registry import class_path
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.atomic import atomic_path
@@ -16,16 +20,32 @@ from mgc_lightning.files.weights import load_weights
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
 from mgc_lightning.networks.stored import StoredNetwork, read_network
 
+logger = logging.getLogger(__name__)
+SMALL = 1_000_000
+"""Numbers that a network may have beside twice those of its file: constants, statistics, what initialisation uses."""
+
 
 def save_network(network: FaceNetwork, path: str | os.PathLike[str]) -> Path:
     """Write weights and description as one safetensors file.
 
-    The face model's arrays stay out: the file names the face model by name, level and fingerprint.
+    The face model's arrays stay out: the file names the face model by name, level and fingerprint. A warning says so
+    if no program can build the backbone again from its description.
 
     Args:
         network: any; written from wherever it is, in its precision.
         path: the file, `.safetensors`.
     """
+    backbone = network.encoder.backbone
+    trouble = rebuilding_trouble(backbone)
+    if trouble is not None:
+        logger.warning(
+            "%s: no program can build the backbone `%s` again. %s", path, class_path(type(backbone)), trouble
+        )
+    return write_network(network, path)
+
+
+def write_network(network: FaceNetwork, path: str | os.PathLike[str]) -> Path:
+    """Write as `save_network`, without a word on whether it can be loaded."""
     target = Path(path)
     tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     with atomic_path(target) as temporary:
@@ -77,8 +97,13 @@ def build_network(
     if stored.weights is None:
         raise MGCError(f"{stored.file}: expected weights, got a program")
     try:
-        network = FaceNetwork.from_config(stored.config, face_model, level, imports)
+        network = FaceNetwork.from_config(stored.config, face_model, level, imports, most=_most(stored.weights))
     except MGCError as error:
         raise MGCError(f"{stored.file}: {error}") from error
     load_weights(network, stored.weights, stored.file)
     return network.eval()
+
+
+def _most(weights: Mapping[str, Tensor]) -> int:
+    """Say how large the network of a file can be: a few bytes may describe one of terabytes."""
+    return 2 * sum(tensor.numel() for tensor in weights.values()) + SMALL

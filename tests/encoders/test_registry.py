@@ -220,3 +220,16 @@ def test_the_trial_draws_no_random_numbers(nets, request):
 def test_a_backbone_that_does_not_say_its_features_is_one_clear_error():
     with pytest.raises(MGCError, match="Identity needs an attribute `num_features`"):
         Encoder(nn.Identity(), 5)
+
+
+@pytest.mark.parametrize("path", [5, "", "a b.Blocks", "os.system; x", ["my.Net"]])
+def test_a_class_path_that_is_none_is_said(path):
+    with pytest.raises(MGCError, match="expected `module.Class`"):
+        build_encoder({"backbone": {"class": "Net", "class_path": path, "init_args": {}}})
+
+
+@pytest.mark.parametrize("path", ["subprocess.Popen", "os.path.Net", "builtins.eval"])
+def test_nobody_is_advised_to_import_what_has_no_networks(path):
+    with pytest.raises(MGCError, match="do not trust it") as caught:
+        build_encoder(described(path))
+    assert "imports=" not in str(caught.value)

@@ -1,6 +1,7 @@
 """Networks travel through files unchanged; damaged and foreign files give one clear error."""
 
 import json
+import resource
 
 import pytest
 import safetensors.torch
@@ -114,3 +115,30 @@ def test_nothing_is_executed(tmp_path, network, capsys):
 def test_a_description_of_nonsense_is_one_message(network, key, value):
     with pytest.raises(MGCError, match="stored (network's image_size|description)"):
         FaceNetwork.from_config(network.config | {key: value})
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [("backbone", {"width": 100_000}), ("head", {"spatial_size": 100_000}), ("head", {"spatial_channels": 2**40})],
+)
+def test_a_small_file_does_not_get_the_memory_that_it_asks_for(tmp_path, network, part, change):
+    config = json.loads(json.dumps(network.config))
+    (config["encoder"]["backbone"]["init_args"] if part == "backbone" else config["encoder"]).update(change)
+    path = write_checkpoint(network, tmp_path / "a.ckpt", **{NETWORK_KEY: config})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(MGCError, match=r"a\.ckpt: .*cannot be built from .* numbers, where \d+ are allowed"):
+        load_network(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB; the smallest asks for terabytes
+
+
+def test_what_nobody_can_load_is_told_when_it_is_saved(tmp_path, caplog):
+    class Own(torch.nn.Sequential):
+        num_features = 8
+
+    model = load_face_model("makehuman", level=0)
+    network = FaceNetwork(Encoder(Own(torch.nn.Conv2d(3, 8, 9, 9)), model.layout.total), model, 64)
+    save_network(network, tmp_path / "own.safetensors")
+    assert "no program can build the backbone" in caplog.text
+    assert "Own" in caplog.text
+    with pytest.raises(MGCError, match="not registered.*network.onnx beside it, needs no class"):
+        load_network(tmp_path / "own.safetensors")
