@@ -74,6 +74,7 @@ from .preparation.run import prepare as prepare
 from .preparation.settings import PrepareSettings as PrepareSettings
 from .reconstruction.reconstructor import FaceReconstructor as FaceReconstructor
 from .reconstruction.reconstructor import Reconstruction as Reconstruction
+from .reconstruction.refinement import refine as refine
 from .reconstruction.report import RunReport as RunReport
 from .reconstruction.run import reconstruct as reconstruct
 from .reconstruction.same_person import refine_same_person as refine_same_person

@@ -1,3 +1,4 @@
+from .appearance_fit import fit_appearance as fit_appearance
 from .landmark_fit import LandmarkFit as LandmarkFit
 from .landmark_fit import fit_landmarks2d as fit_landmarks2d
 from .landmark_fit import fit_landmarks3d as fit_landmarks3d
@@ -5,6 +6,9 @@ from .landmark_fit import initial_coefficients as initial_coefficients
 from .objective_fit import FitResult as FitResult
 from .objective_fit import StepScales as StepScales
 from .objective_fit import fit as fit
+from .posterior_fit import LandmarkErrors as LandmarkErrors
+from .posterior_fit import PredictionErrors as PredictionErrors
+from .posterior_fit import fit_posterior as fit_posterior
 from .scan_fit import ScanFit as ScanFit
 from .scan_fit import ScanFitSettings as ScanFitSettings
 from .scan_fit import fit_scan as fit_scan

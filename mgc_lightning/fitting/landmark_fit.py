@@ -73,7 +73,7 @@ def fit_landmarks2d(
     """
     start = initial_coefficients(face_model, K, image_size)
     batch = landmarks.shape[:-2]
-    basis, mean = _landmark_basis(face_model)
+    basis, mean = landmark_basis(face_model)
     pose = start.pose.double().reshape(-1, 6)
     x = torch.cat([pose, pose.new_zeros(len(pose), len(basis))], dim=-1)
     weight = torch.ones_like(mean[:, 0]) if weights is None else weights.to(mean)
@@ -114,7 +114,7 @@ class _LandmarkProblem:
 
     def jacobian(self, x: Float[Tensor, "B P"]) -> Float[Tensor, "B R P"]:
         """Differentiate one point's projection; the shape is linear in its coefficients."""
-        one_view = torch.vmap(torch.func.jacfwd(_project_point, argnums=(0, 1)), in_dims=(None, 0, None))
+        one_view = torch.vmap(torch.func.jacfwd(project_point, argnums=(0, 1)), in_dims=(None, 0, None))
         by_pose, by_point = torch.vmap(one_view)(x[:, :6], self._points(x), self.K)
         by_shape = torch.einsum("bjuk,cjk->bjuc", by_point, self.basis)
         top = (self.scale[..., None] * torch.cat([by_pose, by_shape], dim=-1)).flatten(1, 2)
@@ -125,7 +125,10 @@ class _LandmarkProblem:
         return self.mean + (x[:, 6:] @ self.basis.flatten(1)).unflatten(-1, (-1, 3))
 
 
-def _project_point(pose: Tensor, point: Tensor, K: Tensor) -> Tensor:
+def project_point(
+    pose: Float[Tensor, " 6"], point: Float[Tensor, " 3"], K: Float[Tensor, "3 3"]
+) -> Float[Tensor, " 2"]:
+    """Project one point of the model frame, px: to be differentiated."""
     return project(transform_points(pose_to_transform(pose), point[None]), K)[0]
 
 
@@ -160,7 +163,7 @@ def _levenberg_marquardt(problem: _LeastSquares, x: Float[Tensor, "B P"], iterat
     return x
 
 
-def _landmark_basis(face_model: FaceModel, with_expression: bool = True) -> tuple[Tensor, Tensor]:
+def landmark_basis(face_model: FaceModel, with_expression: bool = True) -> tuple[Tensor, Tensor]:
     """Give the landmarks' share of the bases per standard deviation (C, 68, 3) and their mean, in float64."""
     basis = face_model.landmarks68(face_model.identity_basis).double()
     if with_expression:
@@ -215,7 +218,7 @@ def fit_landmarks3d(
     """
     target = landmarks.double()
     weight = torch.ones_like(target[0, :, 0]) if weights is None else weights.to(target)
-    basis, mean = _landmark_basis(face_model, with_expression)
+    basis, mean = landmark_basis(face_model, with_expression)
     matrix = (basis * weight[:, None].sqrt()).flatten(1).mT
     normal = matrix.mT @ matrix / noise**2 + torch.eye(len(basis), dtype=target.dtype, device=target.device)
     factor = torch.linalg.cholesky(normal)

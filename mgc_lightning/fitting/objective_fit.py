@@ -12,9 +12,7 @@ from torch import Tensor
 from mgc_lightning.coefficients import CoefficientGroup, FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.fitting.landmark_fit import (
-    LandmarkFit,
     fit_landmarks2d,
-    fit_landmarks3d,
     initial_coefficients,
 )
 from mgc_lightning.losses.objective import MGCObjective
@@ -201,14 +199,3 @@ def _record(history: dict[str, list[float]], report: ObjectiveReport, per_sample
     values = {"total": per_sample.detach().mean()} | report.means()
     for name, value in values.items():
         history.setdefault(name, []).append(float(value))
-
-
-__all__ = [
-    "FitResult",
-    "LandmarkFit",
-    "StepScales",
-    "fit",
-    "fit_landmarks2d",
-    "fit_landmarks3d",
-    "initial_coefficients",
-]

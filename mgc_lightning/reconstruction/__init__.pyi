@@ -11,6 +11,7 @@ from .reconstructor import Reconstruction as Reconstruction
 from .recrop import SettledCrop as SettledCrop
 from .recrop import settle_box as settle_box
 from .recrop import settle_crop as settle_crop
+from .refinement import refine as refine
 from .report import Done as Done
 from .report import Refused as Refused
 from .report import RunReport as RunReport

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -58,6 +58,8 @@ class Reconstruction:
         T_cam_model: (4, 4) pose in the photograph's camera, which is the crop's, turned about its axis.
         crop_from_image: (2, 3) similarity, px to px.
         image_from_crop: (2, 3) its inverse.
+        detected: (68, 2) px of the photograph, given or detected, that it was aligned by; None for five points or a
+            box.
     """
 
     image: Float[Tensor, "3 H W"]
@@ -73,6 +75,7 @@ class Reconstruction:
     T_cam_model: Float[Tensor, "4 4"]
     crop_from_image: Float[Tensor, "2 3"]
     image_from_crop: Float[Tensor, "2 3"]
+    detected: Float[Tensor, "68 2"] | None = None
 
     @property
     def colors(self) -> Float[Tensor, "N 3"]:
@@ -216,8 +219,9 @@ class FaceReconstructor:
         for start in range(0, len(images), batch_size):
             part = slice(start, start + batch_size)
             tensors = [as_image(image) for image in images[part]]
-            matrices = [self.align(*given) for given in zip(tensors, points[part], frames[part], strict=True)]
-            found += self.reconstruct_aligned(tensors, torch.stack(matrices))
+            places = [self._locate(*given) for given in zip(tensors, points[part], frames[part], strict=True)]
+            matrices = torch.stack([matrix for matrix, _ in places])
+            found += self.reconstruct_aligned(tensors, matrices, [detected for _, detected in places])
         return found
 
     def reconstruct_all(self, image: ImageLike, path: Path | None = None) -> list[Reconstruction]:
@@ -232,7 +236,7 @@ class FaceReconstructor:
         for start in range(0, len(faces), BATCH):
             part = faces[start : start + BATCH]
             matrices = torch.stack([self.align_points(face.landmarks) for face in part])
-            found += self.reconstruct_aligned([tensor] * len(part), matrices)
+            found += self.reconstruct_aligned([tensor] * len(part), matrices, [face.landmarks for face in part])
         return found
 
     def detect(self, image: Float[Tensor, "3 H W"], path: Path | None = None) -> list[DetectedFace]:
@@ -262,17 +266,24 @@ class FaceReconstructor:
             MGCError: if landmarks or box cannot be those of a face in this photograph, or neither is given and there
                 is no detector, or it finds no face.
         """
+        return self._locate(image, landmarks, box)[0]
+
+    def _locate(
+        self, image: Float[Tensor, "3 H W"], landmarks: ArrayLike | Tensor | None, box: Sequence[float] | None
+    ) -> tuple[Float[Tensor, "2 3"], Float[Tensor, "68 2"] | None]:
+        """Find the crop, and the 68 points that it was found by, if it was."""
         if landmarks is not None and box is not None:
             raise MGCError("Give either `landmarks` or `box`, not both")
         if box is not None:
-            return self.settle(image, box).crop_from_image
+            return self.settle(image, box).crop_from_image, None
         if landmarks is None:
             faces = self.detect(image)
             if not faces:
                 raise MGCError("No face was found; give its `landmarks`, or a `box` around it")
-            return self.align_points(faces[0].landmarks)
+            return self.align_points(faces[0].landmarks), faces[0].landmarks
         points = checked_landmarks(torch.as_tensor(landmarks).detach().cpu())
-        return self.align_points(check_plausible_landmarks(points, *image.shape[-2:]))
+        points = check_plausible_landmarks(points, *image.shape[-2:])
+        return self.align_points(points), points if len(points) == 68 else None
 
     def settle(self, image: Float[Tensor, "3 H W"], box: Sequence[float]) -> SettledCrop:
         """Find the similarity from the photograph to the crop by a box, cut again on predicted points until it stands.
@@ -291,15 +302,23 @@ class FaceReconstructor:
         """Find the similarity from a photograph to the crop by 5 or 68 points, px, that are known to be a face's."""
         return similarity_to_template(points if len(points) == 5 else five_points(points), self.image_size)
 
-    def reconstruct_aligned(self, images: list[Tensor], matrices: Float[Tensor, "B 2 3"]) -> list[Reconstruction]:
+    def reconstruct_aligned(
+        self,
+        images: list[Tensor],
+        matrices: Float[Tensor, "B 2 3"],
+        detected: Sequence[Float[Tensor, "68 2"] | None] | None = None,
+    ) -> list[Reconstruction]:
         """Reconstruct faces whose similarity from photograph to crop is known.
 
         Args:
             images: B photographs (3, H, W).
             matrices: (B, 2, 3), as `align` gives them.
+            detected: (68, 2) px of each photograph, where they are known: kept with the face.
         """
         crops = self.crop(images, matrices)
-        return self.assemble(images, crops, matrices, self.predict(crops))
+        faces = self.assemble(images, crops, matrices, self.predict(crops))
+        known = [None] * len(faces) if detected is None else detected
+        return [replace(face, detected=points) for face, points in zip(faces, known, strict=True)]
 
     @torch.no_grad()
     def crop(self, images: list[Tensor], matrices: Float[Tensor, "B 2 3"]) -> Float[Tensor, "B 3 S S"]:

@@ -23,6 +23,7 @@ class Done:
         files: what is written there.
         face: the face itself; None where it was not to be kept.
         settled: how the crop came to stand, where a box said where the face is.
+        refined: whether it follows the photograph's landmarks, or is what the network predicts.
     """
 
     input: Path
@@ -30,6 +31,7 @@ class Done:
     files: list[Path]
     face: Reconstruction | VideoFaces | None = None
     settled: SettledCrop | None = None
+    refined: bool = False
 
     def __str__(self) -> str:
         """Say in a line what was written."""
@@ -44,6 +46,8 @@ class Done:
     def row(self) -> dict[str, Any]:
         """Give the line of report.json."""
         row: dict[str, Any] = {"input": str(self.input), "folder": self.folder.name}
+        if not isinstance(self.face, VideoFaces):
+            row["refined"] = self.refined
         if self.settled is not None:
             row["box"] = {
                 "cut_again": self.settled.steps,

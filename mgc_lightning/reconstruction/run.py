@@ -22,6 +22,7 @@ from mgc_lightning.reconstruction.inputs import Inputs, find_inputs, name_folder
 from mgc_lightning.reconstruction.meshes import write_neutral
 from mgc_lightning.reconstruction.places import FaceFinder, FacePlace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
+from mgc_lightning.reconstruction.refinement import refine
 from mgc_lightning.reconstruction.report import Done, Refused, RunReport
 from mgc_lightning.reconstruction.same_person import refine_same_person
 from mgc_lightning.reconstruction.settings import OUTPUT, ReconstructSettings
@@ -144,8 +145,19 @@ class _Run:
             return
         for batch in self._batches():
             matrices = torch.stack([found.place.crop_from_image for found in batch])
-            faces = self.reconstructor.reconstruct_aligned([found.image for found in batch], matrices)
-            self._write(batch, faces)
+            detected = [found.place.landmarks for found in batch]
+            faces = self.reconstructor.reconstruct_aligned([found.image for found in batch], matrices, detected)
+            self._write(batch, self._refined(faces) if self.settings.refine else faces)
+
+    def _refined(self, faces: list[Reconstruction]) -> list[Reconstruction]:
+        """Refine those of which 68 landmarks are known."""
+        known = [face for face in faces if face.detected is not None]
+        refined = iter(refine(self.reconstructor, known, sliding_jaw=self._sliding_jaw))
+        return [face if face.detected is None else next(refined) for face in faces]
+
+    @property
+    def _sliding_jaw(self) -> bool:
+        return self.settings.landmarks is not None and slides(self.settings.convention)
 
     def videos(self) -> None:
         """Reconstruct videos one by one."""
@@ -183,7 +195,7 @@ class _Run:
             [item.image for item in found],
             [item.place.landmarks for item in found if item.place.landmarks is not None],
             one_moment=self.settings.one_moment,
-            sliding_jaw=self.settings.landmarks is not None and slides(self.settings.convention),
+            sliding_jaw=self._sliding_jaw,
             steps=self.settings.steps,
             on_step=lambda done, total: self.on_step(f"refining {len(found)} photographs", done, total),
         )
@@ -215,7 +227,8 @@ class _Run:
         for item, face in zip(found, faces, strict=True):
             folder = self.report.output / item.folder
             files = write_reconstruction(face, folder, self.reconstructor.face_model, self.renderer, **options)
-            self._done(Done(item.photo, folder, files, face, item.place.settled))
+            refined = self.settings.refine and face.detected is not None
+            self._done(Done(item.photo, folder, files, face, item.place.settled, refined))
 
     def _done(self, done: Done) -> None:
         self.on_result(done)

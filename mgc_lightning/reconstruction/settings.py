@@ -47,17 +47,20 @@ class WhereSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PersonSettings:
-    """Several photographs of one person.
+    """How predictions are refined, and several photographs of one person.
 
     Attributes:
-        same_person: one identity and albedo for all, refined by the training losses.
+        refine: let the face follow the photograph's landmarks and colours, where there are 68 of them; off, what the
+            network predicts stays.
+        same_person: one identity and albedo for all photographs.
         one_moment: they are of one moment and one light: compare them pixel by pixel too.
-        steps: of the refinement.
+        steps: of that comparison.
     """
 
+    refine: bool = True
     same_person: bool = False
     one_moment: bool = False
-    steps: Count = 150
+    steps: Count = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,8 @@ class ReconstructSettings(FileSettings, PersonSettings, WhereSettings):
         super().__post_init__()
         if self.one_moment and not self.same_person:
             raise MGCError("`one_moment=True` belongs to `same_person=True`")
+        if self.same_person and not self.refine:
+            raise MGCError("`same_person=True` refines: `refine=False` contradicts it")
         if self.batch_size < 1 or self.steps < 0 or self.smooth < 0:
             raise MGCError(
                 "Expected `batch_size` >= 1, `steps` >= 0 and `smooth` >= 0; "

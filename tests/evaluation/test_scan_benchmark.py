@@ -104,7 +104,14 @@ def test_files(report):
     (head,) = content["heads"]
     assert head["name"] == "ann"
     assert head["scores"][0]["method"] == MEAN_FACE
-    assert {score["method"] for score in head["scores"]} == {MEAN_FACE, LIMIT, "alone", ONE_MOMENT, DIFFERENT_LIGHT}
+    assert {score["method"] for score in head["scores"]} == {
+        MEAN_FACE,
+        LIMIT,
+        "alone",
+        "refined",
+        ONE_MOMENT,
+        DIFFERENT_LIGHT,
+    }
     alone = [s["median"] for s in head["scores"] if s["method"] == "alone" and s["column"] == "exact"]
     assert len(alone) == 12
     shown = next(row for row in content["summary"] if row["row"] == "one photograph, all" and "NoW" in row["section"])

@@ -1,6 +1,7 @@
 """`reconstruct` in Python: the files of the command, the faces themselves, and messages in Python's words."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ from tiny_networks import ROLLED
 
 from mgc_lightning.cli import main
 from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models import load_face_model
 from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.photographs.detection import DetectedFace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
 from mgc_lightning.reconstruction.report import Done, Refused
 from mgc_lightning.reconstruction.run import reconstruct
 from mgc_lightning.reconstruction.settings import ReconstructSettings
+from mgc_lightning.synthetic.dataset import make_triplets
 
 
 @pytest.fixture
@@ -81,7 +84,30 @@ def test_a_loaded_network_keeps_its_detector(inputs, exports, tmp_path):
     report = reconstruct(inputs / "anna.png", tmp_path / "out", network)
     assert len(report.done) == 1
     content = json.loads(report.path.read_text())
-    assert content == {"done": [{"input": str(inputs / "anna.png"), "folder": "anna"}], "failed": [], "skipped": []}
+    done = {"input": str(inputs / "anna.png"), "folder": "anna", "refined": True}
+    assert content == {"done": [done], "failed": [], "skipped": []}
+
+
+def test_faces_follow_the_landmarks_unless_they_shall_not(inputs, exports, tmp_path):
+    network = exports / "network.safetensors"
+    reconstructor = FaceReconstructor.load(network)
+    (tmp_path / "68").mkdir()
+    for number, name in enumerate(("anna", "berta")):
+        shown = make_triplets(load_face_model(), [number], image_size=128, views=1).landmarks[0, 0]
+        np.savetxt(tmp_path / "68" / f"{name}.txt", (shown + 30).numpy())
+    where = ReconstructSettings(landmarks=tmp_path / "68")
+    refined = reconstruct(inputs, tmp_path / "a", network, where, keep_faces=True)
+    predicted = reconstruct(inputs, tmp_path / "b", network, replace(where, refine=False), keep_faces=True)
+    for after, before in zip(refined.done, predicted.done, strict=True):
+        assert after.refined
+        assert not before.refined
+        points = after.face.detected
+        alone = reconstructor.reconstruct(before.input, points)
+        torch.testing.assert_close(before.face.coefficients.to_vector(), alone.coefficients.to_vector())
+        near, far = ((face.landmarks - points).norm(dim=-1)[17:].mean() for face in (after.face, before.face))
+        assert near < 0.5 * far
+    boxed = reconstruct(inputs / "anna.png", tmp_path / "c", network, ReconstructSettings(box=(50, 50, 140, 150)))
+    assert not boxed.done[0].refined
 
 
 @pytest.mark.parametrize(
@@ -89,6 +115,7 @@ def test_a_loaded_network_keeps_its_detector(inputs, exports, tmp_path):
     [
         ({"landmarks": "a", "box": (0, 0, 1, 1)}, "Give either `landmarks` or `box`, not both"),
         ({"one_moment": True}, "`one_moment=True` belongs to `same_person=True`"),
+        ({"same_person": True, "refine": False}, "`refine=False` contradicts it"),
         ({"faces": "some"}, "`faces` must be one of largest, all; got 'some'"),
         ({"detector": "mediapie"}, "Did you mean 'mediapipe'?"),
         ({"batch_size": 0}, "`batch_size` >= 1"),

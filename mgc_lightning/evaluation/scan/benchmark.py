@@ -18,11 +18,13 @@ from mgc_lightning.evaluation.scan.faces import (
     ALONE,
     DIFFERENT_LIGHT,
     ONE_MOMENT,
+    REFINED,
     PredictedFace,
     different_light_groups,
     one_moment_groups,
     reconstruct_alone,
     reconstruct_group,
+    refine_alone,
 )
 from mgc_lightning.evaluation.scan.heads import ScanHead, read_head
 from mgc_lightning.evaluation.scan.photo_set import OWN_COLOURS, PHOTOGRAPHS, TakenPhotograph, take_photographs
@@ -213,10 +215,19 @@ def _reconstruct(
         for i, face in zip(found, faces, strict=True):
             by_place[i] = face
             result.scores.append(score_faces(result.head, result.fit, centre, column, ALONE, [photographs[i]], [face]))
+        known = [i for i, face in zip(found, faces, strict=True) if _has_landmarks(face)]
+        for i, face in zip(known, refine_alone(reconstructor, faces), strict=True):
+            result.scores.append(
+                score_faces(result.head, result.fit, centre, column, REFINED, [photographs[i]], [face])
+            )
         result.faces[column] = by_place
         on_step(f"{result.head.name}: one photograph", number, len(columns))
     if settings.several:
         _refine(result, reconstructor, places, settings, on_step)
+
+
+def _has_landmarks(face: PredictedFace) -> bool:
+    return face.reconstruction is not None and face.reconstruction.detected is not None
 
 
 def _columns(reconstructor: FaceReconstructor, settings: ScanBenchmarkSettings) -> list[Column]:

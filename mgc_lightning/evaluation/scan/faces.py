@@ -14,9 +14,10 @@ from mgc_lightning.evaluation.scan.photo_set import TakenPhotograph
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.reconstruction.places import FacePlace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
+from mgc_lightning.reconstruction.refinement import refine
 from mgc_lightning.reconstruction.same_person import refine_same_person
 
-ALONE, ONE_MOMENT, DIFFERENT_LIGHT = "alone", "one moment", "different light"
+ALONE, REFINED, ONE_MOMENT, DIFFERENT_LIGHT = "alone", "refined", "one moment", "different light"
 BATCH = 8
 
 
@@ -68,9 +69,19 @@ def reconstruct_alone(
     for start in range(0, len(photographs), BATCH):
         images = [photograph.read() for photograph in photographs[start : start + BATCH]]
         matrices = torch.stack([place.crop_from_image for place in found[start : start + BATCH]])
-        batch = reconstructor.reconstruct_aligned(images, matrices)
+        detected = [place.landmarks for place in found[start : start + BATCH]]
+        batch = reconstructor.reconstruct_aligned(images, matrices, detected)
         faces += [from_reconstruction(face, reconstructor.face_model) for face in batch]
     return faces
+
+
+def refine_alone(reconstructor: FaceReconstructor, faces: Sequence[PredictedFace]) -> list[PredictedFace]:
+    """Refine each face of which 68 landmarks are known by them and by the colours of its photograph."""
+    known = [f.reconstruction for f in faces if f.reconstruction is not None and f.reconstruction.detected is not None]
+    refined: list[Reconstruction] = []
+    for start in range(0, len(known), BATCH):
+        refined += refine(reconstructor, known[start : start + BATCH])
+    return [from_reconstruction(face, reconstructor.face_model) for face in refined]
 
 
 def reconstruct_group(

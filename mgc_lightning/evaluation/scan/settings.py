@@ -95,11 +95,11 @@ class SeveralSettings:
 
     Attributes:
         several: reconstruct from several photographs too, of one moment, and in different light.
-        steps: of the refinement of several.
+        steps: of the comparison of several of one moment.
     """
 
     several: bool = True
-    steps: Count = 150
+    steps: Count = 60
 
 
 @dataclass(frozen=True, kw_only=True)

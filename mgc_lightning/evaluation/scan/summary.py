@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mgc_lightning.evaluation.scan.benchmark import LIMIT, MEAN_FACE, HeadResult
 from mgc_lightning.evaluation.scan.crops import TITLES
-from mgc_lightning.evaluation.scan.faces import ALONE, DIFFERENT_LIGHT, ONE_MOMENT
+from mgc_lightning.evaluation.scan.faces import ALONE, DIFFERENT_LIGHT, ONE_MOMENT, REFINED
 from mgc_lightning.evaluation.scan.plan import BACKGROUNDS, LIGHTS
 from mgc_lightning.evaluation.scan.score import ScanScore, mean_median, mean_of
 from mgc_lightning.evaluation.scan.spread import Spread, aligned_faces, spread
@@ -65,6 +65,11 @@ def _parts(scores: Sequence[ScanScore]) -> Iterator[tuple[str, list[ScanScore]]]
         yield f"one photograph, {light} light", [s for s in alone if s.light == light]
     for ground in BACKGROUNDS:
         yield f"one photograph, {ground} background", [s for s in alone if s.background == ground]
+    refined = [score for score in scores if score.method == REFINED]
+    yield "one photograph, refined", refined
+    for low, high in BINS:
+        inside = [s for s in refined if s.yaw is not None and (low == 0 or abs(s.yaw) > low) and abs(s.yaw) <= high]
+        yield f"one photograph, refined, yaw {low:.0f}-{high:.0f}", inside
     moment = [score for score in scores if score.method == ONE_MOMENT]
     yield f"{_photographs(moment)} of one moment", moment
     for distance in distances:

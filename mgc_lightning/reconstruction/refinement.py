@@ -1,0 +1,176 @@
+"""Refine what the network predicts by the photograph's landmarks and colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.errors import MGCError
+from mgc_lightning.fitting.appearance_fit import fit_appearance
+from mgc_lightning.fitting.posterior_fit import LandmarkErrors, fit_posterior
+from mgc_lightning.geometry.camera import intrinsics
+from mgc_lightning.geometry.pose import pose_to_transform
+from mgc_lightning.photographs.conventions import jaw_trust
+from mgc_lightning.photographs.crop import invert_similarity, transform_points2d
+from mgc_lightning.photographs.head_pose import yaw_degrees
+from mgc_lightning.photographs.skin import SkinColours
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
+from mgc_lightning.rendering.renderer import FaceRenderer
+from mgc_lightning.scene import render_views
+
+CLOSELY = LandmarkErrors(jaw=4.0, brows=2.0, nose=1.0, eyes=0.7, mouth=0.7)
+"""Errors of landmarks, px at 224 px, once identity is held: expression and pose follow them."""
+
+
+def refine(
+    reconstructor: FaceReconstructor,
+    faces: Sequence[Reconstruction],
+    landmarks: Sequence[Float[Tensor, "68 2"]] | None = None,
+    *,
+    same_person: bool = False,
+    sliding_jaw: bool = False,
+) -> list[Reconstruction]:
+    """Bring reconstructions to the landmarks and the colours of their photographs.
+
+    First identity, expression and pose move from the network's prediction towards the landmarks, as far as the errors
+    of both justify (`fitting.fit_posterior`); then, identity held, expression and pose follow the landmarks closely;
+    then albedo and light follow the skin's colours (`fitting.fit_appearance`).
+
+    Args:
+        reconstructor: that made them.
+        faces: what it predicts.
+        landmarks: (68, 2) px of each photograph; those that the faces were aligned by if not given.
+        same_person: they are of one person: one identity and albedo for all.
+        sliding_jaw: the landmarks' jaw is the outline that is seen (`ibug-2d`): it counts less in turned heads.
+
+    Returns:
+        The faces refined, in their order.
+
+    Raises:
+        MGCError: if a face has no 68 landmarks.
+
+    Example:
+        >>> from mgc_lightning import load_face_model, make_triplets
+        >>> reconstructor = FaceReconstructor.from_pretrained(detector=None)
+        >>> batch = make_triplets(load_face_model(), 1, image_size=128, views=1)
+        >>> face = reconstructor.reconstruct(batch.images[0, 0], batch.landmarks[0, 0])
+        >>> (refined,) = refine(reconstructor, [face])
+        >>> before, after = ((f.landmarks - batch.landmarks[0, 0]).norm(dim=-1).mean() for f in (face, refined))
+        >>> bool(after < 0.6 * before)
+        True
+    """
+    if not faces:
+        return []
+    evidence = Evidence.of(reconstructor, faces, landmarks, same_person, sliding_jaw)
+    found = evidence.by_landmarks(evidence.prediction)
+    return evidence.assemble(evidence.by_colours(found))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Hold what photographs say of faces: B samples of V views, one person a sample.
+
+    Attributes:
+        reconstructor: that made the predictions.
+        images: the photographs, of all views.
+        matrices: (B * V, 2, 3) from photographs to crops.
+        crops: (B, V, 3, S, S).
+        landmarks: (B, V, 68, 2) px of the crops.
+        K: (B, V, 3, 3) of the crops.
+        prediction: (B, V, ...).
+        trust: (B, V, 68) of the landmarks, or None for all 1.
+    """
+
+    reconstructor: FaceReconstructor
+    images: list[Tensor]
+    matrices: Float[Tensor, "N 2 3"]
+    crops: Float[Tensor, "B V 3 S S"]
+    landmarks: Float[Tensor, "B V 68 2"]
+    K: Float[Tensor, "B V 3 3"]
+    prediction: FaceCoefficients
+    trust: Float[Tensor, "B V 68"] | None
+
+    @classmethod
+    def of(
+        cls,
+        reconstructor: FaceReconstructor,
+        faces: Sequence[Reconstruction],
+        landmarks: Sequence[Float[Tensor, "68 2"]] | None,
+        same_person: bool,
+        sliding_jaw: bool,
+    ) -> Evidence:
+        """Collect it from reconstructions; all are views of one sample where they are of one person."""
+        axis, device = (0 if same_person else 1), reconstructor.device
+        matrices = torch.stack([face.crop_from_image for face in faces]).to(device)
+        points = _points([face.detected for face in faces] if landmarks is None else landmarks, len(faces))
+        vectors = torch.stack([face.coefficients.to_vector() for face in faces])
+        prediction = FaceCoefficients.from_vector(vectors.unsqueeze(axis), reconstructor.face_model.layout)
+        trust = None
+        if sliding_jaw:
+            yaw = yaw_degrees(pose_to_transform(torch.stack([face.coefficients.pose for face in faces])))
+            trust = torch.stack([jaw_trust(float(angle)) for angle in yaw]).unsqueeze(axis).to(device)
+        K = intrinsics(reconstructor.image_size, reconstructor.predictor.focal, device=device)
+        return cls(
+            reconstructor=reconstructor,
+            images=[face.image for face in faces],
+            matrices=matrices,
+            crops=torch.stack([face.crop for face in faces]).to(device).unsqueeze(axis),
+            landmarks=transform_points2d(matrices, points.to(device)).unsqueeze(axis),
+            K=K.expand(*prediction.pose.shape[:2], 3, 3),
+            prediction=prediction,
+            trust=trust,
+        )
+
+    def by_landmarks(self, start: FaceCoefficients) -> FaceCoefficients:
+        """Move identity, expression and pose as far as both errors justify; then expression and pose alone, closely."""
+        model, size = self.reconstructor.face_model, self.reconstructor.image_size
+        found = fit_posterior(model, start, self.landmarks, self.K, size, trust=self.trust)
+        return self.closely(found)
+
+    def closely(self, start: FaceCoefficients) -> FaceCoefficients:
+        """Let expression and pose follow the landmarks, identity held."""
+        model, size = self.reconstructor.face_model, self.reconstructor.image_size
+        return fit_posterior(
+            model,
+            start,
+            self.landmarks,
+            self.K,
+            size,
+            trust=self.trust,
+            landmark_errors=CLOSELY,
+            hold_identity=True,
+        )
+
+    def by_colours(self, start: FaceCoefficients) -> FaceCoefficients:
+        """Let albedo and light follow the skin's colours."""
+        model, size = self.reconstructor.face_model, self.reconstructor.image_size
+        with torch.no_grad():
+            views = render_views(start, model, FaceRenderer(), self.K, size)
+        return fit_appearance(model, views, self.crops, self.skin())
+
+    def skin(self) -> Float[Tensor, "B V 1 S S"]:
+        """Give the probability of skin."""
+        crops, points = self.crops.flatten(0, 1).cpu(), self.landmarks.flatten(0, 1).cpu()
+        found = [SkinColours().segment(crop, marks) for crop, marks in zip(crops, points, strict=True)]
+        return torch.stack(found).to(self.crops.device).unflatten(0, self.crops.shape[:2])
+
+    def assemble(self, found: FaceCoefficients) -> list[Reconstruction]:
+        """Turn coefficients into reconstructions, in the order of the photographs."""
+        flat, crops = found.map(lambda group: group.flatten(0, 1)), self.crops.flatten(0, 1)
+        points = transform_points2d(invert_similarity(self.matrices), self.landmarks.flatten(0, 1))
+        faces = self.reconstructor.assemble(self.images, crops, self.matrices, flat)
+        return [replace(face, detected=marks) for face, marks in zip(faces, points, strict=True)]
+
+
+def _points(landmarks: Sequence[Tensor | None], count: int) -> Float[Tensor, "N 68 2"]:
+    shapes = [None if points is None else tuple(torch.as_tensor(points).shape) for points in landmarks]
+    if len(shapes) != count or any(shape != (68, 2) for shape in shapes):
+        bad = next((i for i, shape in enumerate(shapes) if shape != (68, 2)), None)
+        got = f"{len(shapes)} for {count} faces" if bad is None else f"{shapes[bad] or 'none'} for number {bad + 1}"
+        raise MGCError(f"Refining needs the 68 landmarks of each face, (68, 2) px of its photograph; got {got}")
+    return torch.stack([torch.as_tensor(points).float() for points in landmarks if points is not None])
