@@ -69,6 +69,15 @@ class FaceCoefficients:
         expression: (..., E) in the face model's units (standard deviations; ARKit weights for blendshapes).
         pose: (..., 6) rz, ry, rx in radians, tx, ty, tz in mm; `T_cam_model`.
         light: (..., 27) spherical harmonics, colour-major (R 9, G 9, B 9), head frame.
+
+    Example:
+        >>> layout = CoefficientLayout(identity=80, albedo=40, expression=52)
+        >>> vectors = torch.arange(2.0 * layout.total).view(2, layout.total)  # of two faces
+        >>> faces = FaceCoefficients.from_vector(vectors, layout)
+        >>> faces.expression.shape, torch.equal(faces.to_vector(), vectors)
+        (torch.Size([2, 52]), True)
+        >>> faces.map(lambda group: group[0]).pose  # of the first
+        tensor([172., 173., 174., 175., 176., 177.])
     """
 
     identity: Float[Tensor, "*batch I"]

@@ -37,6 +37,15 @@ class FaceViews:
         expression_sigma: (E,) standard deviations of the expression's prior.
         verts_neutral: (B, V, N, 3) mm, model frame: the identities without expression.
         face_mask: (N,) vertices of the face that evaluation measures.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, load_face_model
+        >>> from mgc_lightning.geometry.camera import intrinsics
+        >>> model, K = load_face_model(), intrinsics(32).expand(1, 3, 3, 3)
+        >>> faces = model.mean_coefficients(batch_size=3).map(lambda group: group[None])  # one sample of three views
+        >>> views = render_views(faces, model, FaceRenderer(), K, 32)
+        >>> views.num_views, views.mesh.verts.shape, views.rendered.depth.shape
+        (3, torch.Size([1, 3, 4032, 3]), torch.Size([3, 1, 32, 32]))
     """
 
     coefficients: FaceCoefficients
@@ -219,6 +228,22 @@ class ViewPairs:
         target: the target views, P in number.
         source: the source views.
         image_size: side of the images in px.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, FaceTriplet, load_face_model, render_views
+        >>> from mgc_lightning.geometry import intrinsics
+        >>> model, K = load_face_model(), intrinsics(32).expand(1, 3, 3, 3)
+        >>> faces = model.mean_coefficients(batch_size=3).map(lambda group: group[None])  # one sample, three views
+        >>> faces.pose[..., 1] = torch.tensor([0.0, 0.3, -0.3])  # radians that the head is turned
+        >>> views = render_views(faces, model, FaceRenderer(), K, 32)
+        >>> images, skin = views.rendered.image[None], views.rendered.mask[None]  # the renders are the photographs
+        >>> batch = FaceTriplet(images, views.landmarks, skin, link=torch.tensor([2]), K=K)
+        >>> pairs = ViewPairs(views, batch, sample=torch.tensor([0]), source=torch.tensor([2]))
+        >>> len(pairs), pairs.image_synthesised.shape  # the last source's photograph as the target sees it
+        (1, torch.Size([1, 3, 32, 32]))
+        >>> distance = (pairs.image_synthesised - pairs.image_target).abs() * pairs.mask
+        >>> round((distance.sum() / pairs.mask.sum() / 3).item(), 2)
+        0.0
     """
 
     def __init__(
@@ -292,6 +317,12 @@ def composite(
         rendered: (B, 3, H, W), 0 outside the mask.
         mask: (B, 1, H, W) coverage.
         image: (B, 3, H, W) RGB in [0, 1].
+
+    Example:
+        >>> rendered, image = torch.full((1, 3, 1, 2), 0.8), torch.full((1, 3, 1, 2), 0.1)
+        >>> mask = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)  # the face covers the first pixel
+        >>> composite(rendered, mask, image)[0, 0]
+        tensor([[0.8000, 0.1000]])
     """
     return rendered * mask + (1 - mask) * image
 

@@ -18,6 +18,13 @@ class TripletTruth:
         verts_posed: (B, V, N, 3) mm, model frame, with expression.
         T_cam_model: (B, V, 4, 4) pose.
         depth: (B, V, 1, H, W) camera z in mm, 0 in the background.
+
+    Example:
+        >>> neutral = torch.zeros(1, 3, 4032, 3)
+        >>> smile = neutral + torch.tensor([0.0, 3.0, 4.0])
+        >>> truth = TripletTruth(neutral, smile, torch.eye(4).expand(1, 3, 4, 4), torch.zeros(1, 3, 1, 224, 224))
+        >>> (truth.verts_posed - truth.verts_neutral).norm(dim=-1).mean()  # mm by which the expression moves the face
+        tensor(5.)
     """
 
     verts_neutral: Float[Tensor, "B V N 3"]
@@ -99,6 +106,11 @@ class AlignedPhotos:
         images: (B, 3, H, W) aligned crops, RGB in [0, 1].
         index: (B,) places in the benchmark's list.
         names: B names.
+
+    Example:
+        >>> photos = AlignedPhotos(torch.zeros(2, 3, 224, 224), torch.tensor([0, 1]), ["1.jpg", "1_0.jpg"])
+        >>> photos.names[photos.index[1]]
+        '1_0.jpg'
     """
 
     images: Float[Tensor, "B 3 H W"]
@@ -115,6 +127,13 @@ class FaceMesh:
         faces: (F, 3) vertex indices, outward by the right-hand rule.
         normals: (..., N, 3) unit vertex normals, model frame.
         albedo: (..., N, 3) display-space RGB in [0, 1].
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> mesh = model(model.mean_coefficients(batch_size=1))
+        >>> mesh.verts.shape, mesh.albedo.shape, mesh.normals.norm(dim=-1).mean().round(decimals=4)
+        (torch.Size([1, 4032, 3]), torch.Size([1, 4032, 3]), tensor(1.))
     """
 
     verts: Float[Tensor, "*batch N 3"]
@@ -131,6 +150,11 @@ class Fragments:
         pix_to_face: (B, H, W) index into `faces` of the nearest triangle, -1 in the background.
         bary: (B, H, W, 3) perspective-correct barycentric coordinates, differentiable; 0 in the background.
         faces: (F, 3) the triangles that were rasterized.
+
+    Example:
+        >>> bary = torch.tensor([[[[0.3, 0.3, 0.4], [0.0, 0.0, 0.0]]]])  # of two pixels; the second is background
+        >>> Fragments(torch.tensor([[[0, -1]]]), bary, faces=torch.tensor([[0, 1, 2]])).mask
+        tensor([[[ True, False]]])
     """
 
     pix_to_face: Int[Tensor, "B H W"]
@@ -152,6 +176,16 @@ class RenderedFace:
         mask: (B, 1, H, W) 1 where a triangle covers the pixel centre.
         depth: (B, 1, H, W) camera z in mm, 0 in the background.
         fragments: the visibility that they came from.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, load_face_model
+        >>> from mgc_lightning.geometry import intrinsics, pose_to_transform
+        >>> model = load_face_model()
+        >>> face = model.mean_coefficients(batch_size=1)
+        >>> T_cam_model = pose_to_transform(face.pose)
+        >>> rendered = FaceRenderer()(model(face), T_cam_model, intrinsics(64), face.light, image_size=64)
+        >>> rendered.image.shape, rendered.mask.unique(), torch.equal(rendered.mask > 0, rendered.depth > 0)
+        (torch.Size([1, 3, 64, 64]), tensor([0., 1.]), True)
     """
 
     image: Float[Tensor, "B 3 H W"]

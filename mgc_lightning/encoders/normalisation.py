@@ -13,7 +13,13 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class ImageNormalisation(nn.Module):
-    """Map RGB in [0, 1] to zero mean and unit deviation: `(images - mean) / std`, a colour at a time."""
+    """Map RGB in [0, 1] to zero mean and unit deviation: `(images - mean) / std`, a colour at a time.
+
+    Example:
+        >>> black = torch.zeros(1, 3, 2, 2)
+        >>> ImageNormalisation(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))(black)[0, :, 0, 0]
+        tensor([-1., -1., -1.])
+    """
 
     mean: Tensor
     std: Tensor

@@ -89,5 +89,10 @@ class OfficialResNet(nn.Module):
 
 
 def official_encoder(num_outputs: int = OFFICIAL_OUTPUTS) -> Encoder:
-    """Build the official network of 24,008,065 parameters: ResNet-50 without batch norm and a linear head."""
+    """Build the official network of 24,008,065 parameters: ResNet-50 without batch norm and a linear head.
+
+    Example:
+        >>> sum(parameter.numel() for parameter in official_encoder().parameters())
+        24008065
+    """
     return Encoder(OfficialResNet(50), num_outputs, spatial_channels=0, head_std=None)

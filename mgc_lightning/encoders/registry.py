@@ -127,7 +127,14 @@ def describe_backbone(backbone: nn.Module) -> dict[str, Any]:
 
 
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:
-    """Write down an encoder: its backbone and the sizes of its head; weights not included."""
+    """Write down an encoder: its backbone and the sizes of its head; weights not included.
+
+    Example:
+        >>> from mgc_lightning.encoders import Encoder
+        >>> description = describe_encoder(Encoder(ResNet(18), num_outputs=205))
+        >>> description["backbone"]["init_args"], description["num_outputs"]
+        ({'depth': 18, 'width': 64, 'normalise': True}, 205)
+    """
     reduce = encoder.head.reduce
     return {
         "backbone": describe_backbone(encoder.backbone),
@@ -250,7 +257,12 @@ HOW_TO_TELL = (
 
 
 def not_plain(arguments: Mapping[str, Any]) -> list[str]:
-    """Name the arguments that do not travel through JSON, or stand for an object that a config would build."""
+    """Name the arguments that do not travel through JSON, or stand for an object that a config would build.
+
+    Example:
+        >>> not_plain({"depth": 18, "widths": [64, 128], "activation": nn.ReLU()})
+        ['activation']
+    """
     return [name for name, value in arguments.items() if not _is_plain(value)]
 
 

@@ -21,6 +21,10 @@ def stages_of(depth: Depth) -> tuple[int, int, int, int]:
 
     Raises:
         MGCError: if the depth is not one of the family's.
+
+    Example:
+        >>> stages_of(34)  # units of each stage
+        (3, 4, 6, 3)
     """
     check_choice("depth", depth, Depth)
     return STAGES[depth]

@@ -25,6 +25,11 @@ class TimmBackbone(nn.Module):
     Raises:
         MissingExtraError: if timm is not installed.
         MGCError: if timm has no such model, or it has no feature maps.
+
+    Example:
+        >>> backbone = TimmBackbone("mobilenetv3_small_050")  # doctest: +SKIP
+        >>> backbone(torch.rand(1, 3, 64, 64)).shape  # doctest: +SKIP
+        torch.Size([1, 576, 2, 2])
     """
 
     def __init__(self, name: str, pretrained: bool = False, options: dict[str, Any] | None = None) -> None:

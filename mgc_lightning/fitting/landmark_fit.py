@@ -215,6 +215,15 @@ def fit_landmarks3d(
         with_expression: fit expression too.
         with_scale: False where the landmarks are in mm for certain.
         iterations: turns.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> identity = torch.zeros(80)
+        >>> identity[0] = 2.0  # a known face, in centimetres
+        >>> found = fit_landmarks3d(model, model.landmarks68(model.shape(identity))[None] / 10, noise=0.1)
+        >>> round(float(found.s), 2), bool(10 * found.residual.max() < 0.5)  # mm
+        (0.1, True)
     """
     target = landmarks.double()
     weight = torch.ones_like(target[0, :, 0]) if weights is None else weights.to(target)

@@ -39,6 +39,10 @@ class StepScales:
         translation: tx, ty in mm.
         distance: tz as a fraction of the camera distance.
         light: of every spherical harmonic.
+
+    Example:
+        >>> StepScales(rotation=(0.1, 0.1, 0.1)).translation  # smaller turns a step; the rest as it is
+        8.0
     """
 
     identity: float = 1.0

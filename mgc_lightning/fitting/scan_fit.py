@@ -80,6 +80,14 @@ class ScanFit:
         distances: (M,) mm from the fitted scan points to the fitted surface, in the scan's size.
         index: (M,) places of these points among the scan's.
         landmark_distances: (7,) or (68,) mm.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> scan = 1.1 * model.mean + torch.tensor([0.0, 0.0, 500.0])  # mm, larger and elsewhere
+        >>> fit = fit_scan(model, scan[model.face_mask], model.landmarks7(scan), ScanFitSettings(iterations=5))
+        >>> round(fit.s, 2), bool(np.abs(fit.to_scan(fit.verts) - scan.numpy()).max() < 1.0)
+        (1.1, True)
     """
 
     identity: Float[Tensor, " I"]

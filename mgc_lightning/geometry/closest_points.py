@@ -24,6 +24,13 @@ class ClosestPoint:
         distances: (Q,) unsigned Euclidean distances.
         face_index: (Q,) int64 closest face; of faces at the same distance, any.
         points: (Q, 3) closest points of the surface.
+
+    Example:
+        >>> triangle = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
+        >>> surface = ClosestPoints(triangle, np.array([[0, 1, 2]]))
+        >>> distances, face_index, points = surface.query(np.array([[0.2, 0.2, 3.0]]))
+        >>> distances.tolist(), points.tolist()
+        ([3.0], [[0.2, 0.2, 0.0]])
     """
 
     distances: NDArray[np.float64]

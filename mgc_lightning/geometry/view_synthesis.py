@@ -27,6 +27,13 @@ class Correspondence:
         depth: (B, 1, H, W) z in mm of the points in the source camera's frame.
         inside: (B, 1, H, W) true where the target pixel has depth, the point lies in front of the source
             camera and its four bilinear neighbours lie in the source image.
+
+    Example:
+        >>> K, shift = torch.tensor([[[10.0, 0, 2], [0, 10, 2], [0, 0, 1]]]), torch.eye(4)[None]
+        >>> shift[0, 0, 3] = 100.0  # the source camera sees points 100 mm farther right: 1 px at 1 m
+        >>> found = correspond(torch.full((1, 1, 4, 4), 1000.0), shift, K, K)
+        >>> found.uv[0, 1, 1], found.inside[0, 0, 1].tolist()  # pixel (1, 1), whose centre is (1.5, 1.5)
+        (tensor([2.5000, 1.5000]), [True, True, True, False])
     """
 
     uv: Float[Tensor, "B H W 2"]

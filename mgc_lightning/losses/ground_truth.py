@@ -84,6 +84,12 @@ class GroundTruth(SampleLoss):
 def mean_distance(
     predicted: Float[Tensor, "B V N D"], true: Float[Tensor, "B V N D"], weights: Float[Tensor, " N"]
 ) -> Float[Tensor, "B V"]:
-    """Average the distances of N points, weighed."""
+    """Average the distances of N points, weighed.
+
+    Example:
+        >>> true = torch.tensor([[[[3.0, 4.0], [0.0, 1.0]]]])  # two points, 5 and 1 px from the predicted ones
+        >>> mean_distance(torch.zeros(1, 1, 2, 2), true, torch.ones(2))
+        tensor([[3.]])
+    """
     distance = ((predicted - true).square().sum(-1) + _SMALL**2).sqrt()
     return (distance * weights).sum(-1) / weights.sum()

@@ -154,7 +154,12 @@ class MGCObjective(nn.Module):
 def built_in_losses(
     landmark_detail: float = 5.0, depth_scale_free: bool = False, identity: IdentityLoss | None = None
 ) -> dict[str, nn.Module]:
-    """Give the paper's losses by the names of their weights."""
+    """Give the paper's losses by the names of their weights.
+
+    Example:
+        >>> [name for name, loss in built_in_losses().items() if isinstance(loss, PairLoss)]
+        ['pixel', 'depth', 'ssim', 'epipolar']
+    """
     recognised = {} if identity is None else {"identity": Identity(identity)}
     return {
         "photometric": Photometric(),

@@ -59,7 +59,14 @@ class SamePerson(SampleLoss):
 
 
 def same_person(persons: Int[Tensor, "B V"]) -> Bool[Tensor, "B V V"]:
-    """Say which two views of a sample show one person."""
+    """Say which two views of a sample show one person.
+
+    Example:
+        >>> same_person(torch.tensor([[0, 0, 7]])).int()  # views 0 and 1 show one person, view 2 another
+        tensor([[[1, 1, 0],
+                 [1, 1, 0],
+                 [0, 0, 1]]], dtype=torch.int32)
+    """
     return persons[:, :, None] == persons[:, None, :]
 
 

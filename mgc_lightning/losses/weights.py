@@ -30,6 +30,11 @@ class LossWeights:
             is low for the right one; direct fitting works best near 5e-3.
         epipolar: per pixel at 224 px.
         ssim: per unit of dissimilarity.
+
+    Example:
+        >>> weights = LossWeights(ssim=0.1, epipolar=0.0)  # one term more than the paper's, and one less
+        >>> weights.photometric, weights.ssim, weights.epipolar
+        (1.9, 0.1, 0.0)
     """
 
     photometric: float = 1.9

@@ -29,6 +29,14 @@ class BenchmarkError(GatheredMetric, Generic[S]):
     Args:
         names: of every prediction of the data set; predictions are named by their places in it.
         jobs: threads that score.
+
+    Example:
+        `NoWError` and `REALYError` are of this kind; each says what it keeps and what it makes of it.
+
+        >>> from mgc_lightning import NoWError
+        >>> metric = NoWError(["FaMoS_1/selfie/a.jpg", "FaMoS_1/selfie/b.jpg"])
+        >>> metric.places([1])  # of a batch of one photograph
+        [1]
     """
 
     def __init__(self, names: Sequence[str], jobs: int = 1, **kwargs: Any) -> None:

@@ -16,6 +16,20 @@ class GatheredMetric(Metric):
 
     Attributes:
         STATES: type and shape of a row of each list.
+
+    Example:
+        >>> class Ages(GatheredMetric):
+        ...     STATES = {"ages": (torch.float64, ())}
+        ...
+        ...     def update(self, ages: torch.Tensor) -> None:
+        ...         self.ages.append(ages)
+        ...
+        ...     def compute(self) -> torch.Tensor:
+        ...         return torch.cat(list(self.ages)).mean()
+        >>> metric = Ages()
+        >>> metric.update(torch.tensor([20.0, 40.0], dtype=torch.float64))
+        >>> metric.compute().item()
+        30.0
     """
 
     is_differentiable = False

@@ -29,6 +29,17 @@ def sample_texture(
 
     Returns:
         (B, 3, H2, W2), 0 in the background.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer
+        >>> from mgc_lightning.geometry import intrinsics
+        >>> square = torch.tensor([[-99.0, -99, 5000], [99, -99, 5000], [99, 99, 5000], [-99, 99, 5000]])
+        >>> faces = torch.tensor([[0, 1, 2], [0, 2, 3]])
+        >>> fragments = FaceRenderer().rasterize(square[None], faces, intrinsics(8), image_size=8)
+        >>> uv = torch.tensor([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+        >>> black_to_white = torch.linspace(0, 1, 8).expand(3, 8, 8)
+        >>> sample_texture(fragments, uv, black_to_white)[0, 0, 4].round(decimals=1)
+        tensor([0.0000, 0.1000, 0.2000, 0.4000, 0.6000, 0.8000, 0.9000, 0.0000])
     """
     places = render_attributes(fragments, uv[None].expand(len(fragments.pix_to_face), -1, -1))
     mask = fragments.mask[:, None]

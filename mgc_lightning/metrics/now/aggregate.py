@@ -15,7 +15,13 @@ CURVE_LIMIT_MM = 8.0
 
 @dataclass(frozen=True)
 class PooledError:
-    """Hold median, mean, standard deviation (population) in mm, and the number of pooled distances."""
+    """Hold median, mean, standard deviation (population) in mm, and the number of pooled distances.
+
+    Example:
+        >>> error = pool([np.array([1.0, 2.0]), np.array([6.0])])  # two images, three scan points
+        >>> error.median, error.mean, error.n
+        (2.0, 3.0, 3)
+    """
 
     median: float
     mean: float

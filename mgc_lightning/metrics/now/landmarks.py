@@ -41,6 +41,11 @@ def as_landmarks(landmarks: ArrayLike, source: str = "landmarks") -> Float[NDArr
 
     Raises:
         MGCError: if there are not seven points, one is not finite, or points coincide.
+
+    Example:
+        >>> stored = np.arange(21, dtype=np.float32).reshape(1, 7, 3)  # as some methods write them
+        >>> as_landmarks(stored).shape
+        (7, 3)
     """
     try:
         array = np.asarray(landmarks)

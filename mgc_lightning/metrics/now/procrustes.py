@@ -21,6 +21,11 @@ class LandmarkAlignment:
         scale: mm per unit of the prediction.
         translation: (3,) mm.
         reflected: whether det(rotation) < 0, which swapped landmarks cause: the face is scored mirrored.
+
+    Example:
+        >>> found = LandmarkAlignment(np.eye(3), scale=1000.0, translation=np.array([0.0, 0.0, 5.0]), reflected=False)
+        >>> found(np.array([[0.1, 0.0, 0.0]])).tolist()  # from metres to mm, and 5 mm on
+        [[100.0, 0.0, 5.0]]
     """
 
     rotation: Float[NDArray, "3 3"]

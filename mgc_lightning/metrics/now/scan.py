@@ -28,6 +28,13 @@ class NoWScan:
         index: (N,) places of `points` among the scan's vertices.
         centre: (3,) float32 mm.
         radius: mm, typically 95.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> scan = crop_scan(model.mean.numpy(), model.landmarks7(model.mean).numpy())
+        >>> scan.points.shape[1], scan.landmarks.shape, len(scan.points) < model.num_verts, 80 < scan.radius < 110
+        (3, (7, 3), True, True)
     """
 
     points: Float[NDArray, "N 3"]

@@ -21,6 +21,11 @@ class ScoredPrediction:
         name: SUBJECT/CHALLENGE/FILE of its image.
         distances: (N,) float64 mm, in scan order.
         reflected: whether the landmark fit mirrored the prediction.
+
+    Example:
+        >>> prediction = ScoredPrediction("FaMoS_1/selfie/a.jpg", np.array([0.5, 1.0, 3.0]))
+        >>> prediction.challenge, prediction.error.median
+        ('selfie', 1.0)
     """
 
     name: str

@@ -24,6 +24,14 @@ class BlockCholesky:
     Args:
         edges: (E, 2) off-diagonal blocks, each pair once, in any order.
         count: N blocks on the diagonal.
+
+    Example:
+        >>> factor = BlockCholesky(np.array([[0, 1]]), count=2)
+        >>> diagonal = np.tile(3 * np.eye(4), (2, 1, 1))
+        >>> factor.factor(diagonal, off_diagonal=-np.ones(4))  # every row of the matrix sums to 2
+        True
+        >>> factor.solve(np.full((2, 4, 3), 2.0))[0, 0].round(6).tolist()
+        [1.0, 1.0, 1.0]
     """
 
     def __init__(self, edges: Int[NDArray, "E 2"], count: int) -> None:

@@ -45,6 +45,13 @@ def align_globally(
         verts: (N, 3) float32, any unit and pose.
         predicted_keypoints: (85, 3) float64 on `verts`.
         scan_keypoints: (85, 3) float32, model units.
+
+    Example:
+        >>> keypoints = np.random.default_rng(0).normal(size=(85, 3))
+        >>> prediction = (keypoints / 9.0 + 1.0).astype(np.float32)  # the same points, in another unit and elsewhere
+        >>> found = align_globally(prediction, prediction.astype(np.float64), keypoints.astype(np.float32))
+        >>> round(float(found.scale), 3), bool(np.abs(found.verts - keypoints).max() < 1e-5), found.reflected
+        (9.0, True, False)
     """
     seven = list(SEVEN_POINTS)
     scale, R, t = fit_rigid(predicted_keypoints[seven], scan_keypoints[seven], with_scale=True)

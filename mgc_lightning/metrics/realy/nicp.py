@@ -46,7 +46,12 @@ class Stage:
 
 
 def surface_stages(capped: bool) -> Iterator[Stage]:
-    """Yield the three stages with a surface term: alpha 50, 30.3, 18.4; stops 1, .5, .25."""
+    """Yield the three stages with a surface term: alpha 50, 30.3, 18.4; stops 1, .5, .25.
+
+    Example:
+        >>> [(round(float(stage.stiffness), 1), stage.tolerance) for stage in surface_stages(capped=True)]
+        [(50.0, 1.0), (30.3, 0.5), (18.4, 0.25)]
+    """
     for step in range(3):
         yield Stage(STIFFNESS * np.exp(-0.5 * step), 0.5**step, MAX_STAGE_SOLVES if capped else None)
 
@@ -72,6 +77,17 @@ def deform_region(
 
     Raises:
         MGCError: if a piece of the region has too few keypoints, or a system is singular.
+
+    Example:
+        A piece of a scan, and targets that lie a quarter of a unit in front of it.
+
+        >>> grid = np.stack(np.meshgrid(np.arange(5.0), np.arange(5.0)), axis=-1).reshape(-1, 2)
+        >>> verts = np.column_stack([grid, 0.1 * (grid**2).sum(1)])
+        >>> corners = np.array([row * 5 + column for row in range(4) for column in range(4)])
+        >>> quads = corners[:, None] + [[0, 1, 6, 0, 6, 5]]
+        >>> found = deform_region(verts, quads.reshape(-1, 3), verts + [0.0, 0.0, 0.25])
+        >>> (found.verts - verts).mean(0).round(2).tolist()
+        [0.0, 0.0, 0.25]
     """
     registration = _Registration(verts, faces, targets)
     if keypoint_index is not None and keypoint_targets is not None:

@@ -54,6 +54,16 @@ def place_keypoints(
 
     Raises:
         MGCError: if the landmarks are not 68, or a ray misses the face.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> verts = model.mean.double().numpy()
+        >>> landmarks = model.landmarks68(model.mean).double().numpy()
+        >>> triangles, weights = place_keypoints(verts, model.faces.numpy(), landmarks)
+        >>> keypoints = (verts[triangles] * weights[..., None]).sum(1)
+        >>> keypoints.shape, bool(np.allclose(weights.sum(1), 1))
+        ((85, 3), True)
     """
     if landmarks68.shape != (68, 3):
         raise MGCError(f"Expected 68 landmarks of shape (68, 3), got {landmarks68.shape}")

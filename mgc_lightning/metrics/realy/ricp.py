@@ -56,6 +56,21 @@ def align_to_region(
         predicted_keypoints: (85, 3) float64 at `verts`.
         scan_verts: (S, 3) float32, the region as it is in the file.
         scan_keypoints: (85, 3) float32.
+
+    Example:
+        The nose of a scan; the prediction is the whole face, a fifth of a unit to the side.
+
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.evaluation.realy import load_topology
+        >>> model, topology = load_face_model(), load_topology("makehuman")
+        >>> face, faces = model.mean.double().numpy() / 9.0, model.faces.numpy()
+        >>> nose = face[model.region("nose").numpy()].astype(np.float32)
+        >>> keypoints, moved = topology.keypoints(face), face + [0.2, 0.0, 0.0]
+        >>> found = align_to_region(
+        ...     "nose", moved, RigidSurface(moved, faces), topology.keypoints(moved), nose, keypoints.astype(np.float32)
+        ... )
+        >>> float(np.abs(found.verts - face).max().round(2))
+        0.01
     """
     chosen = list(RIGID_KEYPOINTS[region])
     repeats = int(len(scan_verts) / len(chosen) * RIGID_KEYPOINT_SHARE[region])

@@ -27,6 +27,13 @@ class REALYScan:
         keypoints: (85, 3) float32, model units (about 9 mm).
         regions: by name.
         scale: mm per model unit.
+
+    Example:
+        >>> import numpy as np
+        >>> nose = ScanRegion(np.zeros((1, 3), np.float32), np.zeros((0, 3), np.int64))
+        >>> scan = REALYScan(subject=1, keypoints=np.zeros((85, 3), np.float32), regions={"nose": nose}, scale=9.1)
+        >>> list(scan.regions), scan.scale  # mm per model unit
+        (['nose'], 9.1)
     """
 
     subject: int

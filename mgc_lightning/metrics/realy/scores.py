@@ -36,6 +36,11 @@ class ScoredPrediction:
         name: `<subject>` or `<subject>_<view>`.
         errors: (4,) in the order of `REGIONS`.
         reflected: whether the global alignment mirrored the prediction.
+
+    Example:
+        >>> prediction = ScoredPrediction("7_left", np.array([1.7, 1.4, 2.1, 1.3]))
+        >>> dict(zip(REGIONS, prediction.errors.tolist(), strict=True))
+        {'nose': 1.7, 'mouth': 1.4, 'forehead': 2.1, 'cheek': 1.3}
     """
 
     name: str

@@ -21,6 +21,15 @@ class StiffSystem:
     Args:
         edges: (E, 2) undirected, each once.
         size: N.
+
+    Example:
+        A tetrahedron whose corners are drawn 2 to the right: every map is that shift.
+
+        >>> corners = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+        >>> system = StiffSystem(np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]), size=4)
+        >>> maps = system.solve(np.ones(4), np.column_stack([corners, np.ones(4)]), np.ones(4), corners + [2.0, 0, 0])
+        >>> (maps[0].round(6) + 0.0).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [2.0, 0.0, 0.0]]
     """
 
     def __init__(self, edges: Int[NDArray, "E 2"], size: int) -> None:

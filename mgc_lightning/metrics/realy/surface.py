@@ -21,6 +21,13 @@ class PosedVerts:
         now: (N, 3) float32, or float64 at rest.
         R: (3, 3) orthogonal.
         t: (3,).
+
+    Example:
+        >>> verts = PosedVerts.at_rest(np.array([[1.0, 0.0, 0.0]]))
+        >>> turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])  # a quarter, about z
+        >>> moved = verts.moved(turn, np.array([0.0, 0.0, 3.0]))
+        >>> moved.now.tolist(), moved.now.dtype
+        ([[0.0, 1.0, 3.0]], dtype('float32'))
     """
 
     rest: Float[NDArray, "N 3"]
@@ -52,6 +59,14 @@ class RigidSurface:
     Args:
         verts: (N, 3) at rest.
         faces: (F, 3).
+
+    Example:
+        >>> verts = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
+        >>> surface = RigidSurface(verts, np.array([[0, 1, 2]]))
+        >>> raised = PosedVerts.at_rest(verts).moved(np.eye(3), np.array([0.0, 0.0, 1.0]))
+        >>> faces, closest = surface.query(np.array([[0.25, 0.25, 5.0]]), raised)
+        >>> faces.tolist(), closest.tolist()
+        ([0], [[0.25, 0.25, 1.0]])
     """
 
     def __init__(self, verts: Float[NDArray, "N 3"], faces: Int[NDArray, "F 3"]) -> None:

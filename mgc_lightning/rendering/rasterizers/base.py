@@ -29,6 +29,14 @@ class Rasterizer(Protocol):
       the screen (hence perspective-correct) in float64 and rounded to float32; of equals the last one wins.
     - Triangles with a corner that is not finite or has z <= `NEAR`, or with a doubled area of at most
       `MIN_DOUBLE_AREA`, are dropped.
+
+    Example:
+        >>> from mgc_lightning.rendering.rasterizers.choice import get_rasterizer
+        >>> rasterizer = get_rasterizer("numba")
+        >>> corners = torch.tensor([[[0.0, 0, 900], [8, 0, 900], [0, 8, 900]]])  # px, px, mm
+        >>> pix_to_face, depth = rasterizer(corners, torch.tensor([[0, 1, 2]]), (4, 4))
+        >>> pix_to_face[0, 0].tolist(), round(depth[0, 0, 0].item())
+        ([0, 0, 0, 0], 900)
     """
 
     name: str
@@ -55,6 +63,12 @@ def check_input(verts_screen: Tensor, faces: Tensor, image_size: tuple[int, int]
 
     Raises:
         MGCError: saying what was expected.
+
+    Example:
+        >>> check_input(torch.zeros(1, 3, 3), torch.tensor([[0.0, 1.0, 2.0]]), (4, 4))
+        Traceback (most recent call last):
+            ...
+        mgc_lightning.errors.MGCError: Expected int64 faces of shape (F, 3), got torch.float32 of (1, 3)
     """
     if verts_screen.ndim != 3 or verts_screen.shape[-1] != 3:
         raise MGCError(f"Expected screen vertices of shape (B, N, 3), got {tuple(verts_screen.shape)}")

@@ -16,7 +16,15 @@ from mgc_lightning.rendering.rasterizers.base import MIN_DOUBLE_AREA, NEAR, chec
 
 
 class NumbaRasterizer:
-    """Rasterize on the CPU (see `Rasterizer`). The first call compiles the kernel and caches it on disk."""
+    """Rasterize on the CPU (see `Rasterizer`). The first call compiles the kernel and caches it on disk.
+
+    Example:
+        >>> near = torch.tensor([[0.0, 0, 500], [8, 0, 500], [0, 8, 500]])
+        >>> verts = torch.cat([near + torch.tensor([0.0, 0, 100]), near])[None]  # two triangles, the second in front
+        >>> pix_to_face, depth = NumbaRasterizer()(verts, torch.tensor([[0, 1, 2], [3, 4, 5]]), (4, 4))
+        >>> pix_to_face[0, 0, 0].item(), round(depth[0, 0, 0].item())
+        (1, 500)
+    """
 
     name = "numba"
 

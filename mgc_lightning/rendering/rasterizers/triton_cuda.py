@@ -86,7 +86,14 @@ class TritonRasterizer:
 
 
 def unpack(packed: Int[Tensor, "B H W"]) -> tuple[Int[Tensor, "B H W"], Float[Tensor, "B H W"]]:
-    """Split words of (bits of float32 1/z, face + 1) into faces, -1 where zero, and z, 0 there."""
+    """Split words of (bits of float32 1/z, face + 1) into faces, -1 where zero, and z, 0 there.
+
+    Example:
+        >>> depth = torch.tensor([[[500.0]]])
+        >>> word = (1 / depth).view(torch.int32).long() << 32 | 7 + 1  # face 7 at 500 mm
+        >>> unpack(torch.cat([word, torch.zeros_like(word)], dim=2))  # and a pixel of the background
+        (tensor([[[ 7, -1]]]), tensor([[[500.0000,   0.0000]]]))
+    """
     pix_to_face = (packed & 0xFFFFFFFF) - 1
     inverse_depth = (packed >> 32).to(torch.int32).view(torch.float32)
     covered = pix_to_face >= 0
