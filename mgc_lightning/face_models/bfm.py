@@ -37,6 +37,12 @@ def landmark_sets(stored: np.ndarray, one_based: bool) -> tuple[np.ndarray, dict
     Args:
         stored: (68,) numbers as the file has them.
         one_based: whether the file means them from 1.
+
+    Example:
+        >>> stored = np.array(OFFICIAL_LANDMARKS68)
+        >>> right, sets = landmark_sets(stored, one_based=False)
+        >>> (stored - right)[:3].tolist(), sorted(sets)  # the official program counts from 1
+        ([1, 1, 1], ['landmarks68.corrected', 'landmarks68.official'])
     """
     shifted = one_based or np.array_equal(stored, OFFICIAL_LANDMARKS68)
     right = stored - 1 if shifted else stored

@@ -102,6 +102,14 @@ def read_named_landmarks(file: Mapping[str, Any], path: Path) -> dict[str, np.nd
 
     Raises:
         MGCError: if eye or mouth corners are not among them.
+
+    Example:
+        >>> eyes = [f"{side}.eye.corner_{end}" for side in ("right", "left") for end in ("outer", "inner")]
+        >>> names = [*eyes, "right.lips.corner", "left.lips.corner", "a point of no use"]
+        >>> points = [{"id": name, "coordinates": [10.0 * place, 0.0, 0.0]} for place, name in enumerate(names)]
+        >>> file = {LANDMARKS: np.array(json.dumps(points).encode(), dtype=object)}
+        >>> len(read_named_landmarks(file, Path("model2019_bfm.h5")))  # those that are iBUG points
+        6
     """
     stored = take(file, LANDMARKS, path)
     raw = stored.tobytes() if stored.dtype.kind in "uS" else stored.item()

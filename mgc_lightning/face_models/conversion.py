@@ -128,6 +128,15 @@ def check_frame(landmarks: np.ndarray, origin: str) -> None:
 
     Raises:
         MGCError: saying which distance or direction is wrong.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> landmarks = model.landmarks68(model.mean).numpy()
+        >>> check_frame(landmarks, "head")
+        >>> check_frame(landmarks / 1000, "head in metres")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: head in metres: the mean face's outer eye corners are 0.08775 mm apart, ...
     """
     distance = float(np.linalg.norm(landmarks[36] - landmarks[45]))
     if not EYE_CORNERS[0] <= distance <= EYE_CORNERS[1]:
@@ -195,6 +204,14 @@ def take(table: Any, key: str, origin: Path, shape: tuple[int | None, ...] | Non
 
     Raises:
         MGCError: naming the file and the key.
+
+    Example:
+        >>> take({"shape_mean": np.zeros(9)}, "shape_mean", Path("model.h5"), shape=(None,)).shape
+        (9,)
+        >>> take({"shape_mean": np.zeros(9)}, "shape_mean", Path("model.h5"), shape=(None, 3))
+        Traceback (most recent call last):
+            ...
+        mgc_lightning.errors.MGCError: model.h5: `shape_mean` has shape (9,), expected (None, 3) (None: any)
     """
     try:
         array = np.asarray(table[key])
@@ -212,12 +229,24 @@ def take(table: Any, key: str, origin: Path, shape: tuple[int | None, ...] | Non
 
 
 def directions(matrix: np.ndarray, count: int | None = None) -> np.ndarray:
-    """Reshape a basis (3N, K) of interleaved coordinates to (K, N, 3), the first `count` columns."""
+    """Reshape a basis (3N, K) of interleaved coordinates to (K, N, 3), the first `count` columns.
+
+    Example:
+        >>> interleaved = np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])  # x, y, z of two vertices, one direction
+        >>> directions(interleaved).tolist()
+        [[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]
+    """
     return np.ascontiguousarray(matrix[:, :count].T.reshape(-1, matrix.shape[0] // 3, 3))
 
 
 def single_vertices(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give landmarks that are vertices as index and weights (L, 1)."""
+    """Give landmarks that are vertices as index and weights (L, 1).
+
+    Example:
+        >>> index, weights = single_vertices(np.array([16645, 16889]))
+        >>> index.tolist(), weights.tolist()
+        ([[16645], [16889]], [[1.0], [1.0]])
+    """
     column = np.asarray(index).astype(np.int64).reshape(-1, 1)
     return column, np.ones(column.shape, dtype=np.float32)
 

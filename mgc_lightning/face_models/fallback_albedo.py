@@ -34,6 +34,13 @@ def fallback_albedo(
 
     Returns:
         Mean (N, 3) and basis (39, N, 3) per standard deviation, display-space RGB.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> mean, basis = fallback_albedo(model.mean.numpy(), model.faces.numpy())
+        >>> mean[0].tolist(), basis.shape  # one skin colour; 13 patterns in each of three colours
+        ([0.76, 0.58, 0.49], (39, 4032, 3))
     """
     skin = np.ones(len(verts), dtype=bool) if skin is None else skin
     patterns = smooth_patterns(verts, faces, skin)

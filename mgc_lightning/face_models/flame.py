@@ -89,6 +89,14 @@ def find_model(path: Path) -> Path:
 
     Raises:
         MGCError: if there is none, or more than one.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("generic_model.pkl", "flame_static_embedding.pkl"):
+        ...     (folder / name).touch()
+        >>> find_model(folder).name
+        'generic_model.pkl'
     """
     if not path.is_dir():
         return path
@@ -124,7 +132,12 @@ def read_arrays(path: Path) -> dict[str, Any]:
 
 
 def largest_piece(faces: np.ndarray, count: int) -> np.ndarray:
-    """Tell the head from the eyeballs: the vertices of the largest connected piece."""
+    """Tell the head from the eyeballs: the vertices of the largest connected piece.
+
+    Example:
+        >>> largest_piece(np.array([[0, 1, 2], [1, 2, 3], [4, 5, 6]]), count=7).astype(int).tolist()
+        [1, 1, 1, 1, 0, 0, 0]
+    """
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
     graph = scipy.sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     _, label = connected_components(graph, directed=False)

@@ -69,17 +69,31 @@ def load_ict(path: Path) -> FaceModelData:
 
 
 def part_masks(count: int) -> dict[str, np.ndarray]:
-    """Give the mask of each part."""
+    """Give the mask of each part.
+
+    Example:
+        >>> parts = part_masks(26719)
+        >>> {name: int(parts[name].sum()) for name in ("face_area", "head_neck", "mouth_socket")}
+        {'face_area': 9409, 'head_neck': 1839, 'mouth_socket': 2046}
+    """
     index = np.arange(count)
     starts = [0, *PARTS.values()]
     return {name: (index >= first) & (index < last) for (name, last), first in zip(PARTS.items(), starts, strict=False)}
 
 
 def read_obj(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Read vertices (N, 3), triangles (F, 3) fanned from polygons, and one texture coordinate a vertex (N, 2).
+    r"""Read vertices (N, 3), triangles (F, 3) fanned from polygons, and one texture coordinate a vertex (N, 2).
 
     Raises:
         MGCError: if the file is absent or not an OBJ of polygons.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "quad.obj"
+        >>> _ = path.write_text("v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf 1 2 3 4\n")
+        >>> verts, faces, uv = read_obj(path)
+        >>> verts.shape, faces.tolist(), uv
+        ((4, 3), [[0, 1, 2], [0, 2, 3]], None)
     """
     text = _read(path)
     verts = _rows(text, "v", 3, path)

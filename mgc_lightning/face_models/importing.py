@@ -44,6 +44,12 @@ def import_face_model(
 
     Raises:
         MGCError: if the source cannot be read, is another file, or the name is not allowed.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> path = import_face_model("flame2023", "FLAME2023/", name="flame")  # doctest: +SKIP
+        >>> load_face_model("flame").layout.identity  # doctest: +SKIP
+        300
     """
     check_choice("kind", kind, ImportedModel)
     name = name or kind
@@ -68,7 +74,12 @@ class ModelEntry(NamedTuple):
 
 
 def list_face_models() -> list[ModelEntry]:
-    """Read every face model that `load_face_model` knows by name."""
+    """Read every face model that `load_face_model` knows by name.
+
+    Example:
+        >>> [(entry.name, entry.data.mean.shape) for entry in list_face_models() if entry.name == "makehuman"]
+        [('makehuman', (4032, 3))]
+    """
     entries = []
     for name, path in available_face_models().items():
         try:

@@ -59,6 +59,13 @@ def landmark_proportions(points: Float[NDArray, "*batch 68 D"]) -> dict[str, Flo
 
     Args:
         points: (..., 68, 2 or 3) in the model frame (y up).
+
+    Example:
+        >>> from mgc_lightning.face_models import load_face_model
+        >>> model = load_face_model("makehuman")
+        >>> found = landmark_proportions(model.landmarks68(model.mean).numpy())
+        >>> {name: round(float(found[name]), 2) for name in ("lip_49_53", "lip_50_52")}
+        {'lip_49_53': 0.41, 'lip_50_52': 0.73}
     """
     face = frontal_frame(points)
     x, y = face[..., 0], face[..., 1]

@@ -36,6 +36,12 @@ def choose_landmarks(data: FaceModelData, name: str) -> FaceModelData:
 
     Raises:
         MGCError: if it has no such set.
+
+    Example:
+        >>> from mgc_lightning.face_models import load_face_model_data
+        >>> choose_landmarks(load_face_model_data(), "official")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: ...
     """
     if name not in landmark_sets(data):
         sets = ", ".join(landmark_sets(data)) or "none"

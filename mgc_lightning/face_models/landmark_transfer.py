@@ -103,6 +103,17 @@ def transfer_landmarks(
 
     Raises:
         MGCError: if too few landmarks are known.
+
+    Example:
+        >>> from mgc_lightning.face_models import load_face_model_data
+        >>> template = load_face_model_data()
+        >>> faces = template.faces  # the mesh is the template's own, and 8 of its landmarks are known
+        >>> landmarks = (template.subdivision @ template.mean)[template.landmarks68_index[:, 0]]
+        >>> known = {number: landmarks[number] for number in (30, 33, 36, 39, 42, 45, 48, 54)}
+        >>> index, weights = transfer_landmarks(template.mean, faces, known, template)
+        >>> found = (template.mean[index] * weights[..., None]).sum(1)
+        >>> bool(np.linalg.norm(found - landmarks, axis=1).mean() < 2.0)  # mm
+        True
     """
     fitted = fit_template(verts, known, template, skin)
     positions = _landmark_rows(template) @ fitted.place(template.mean, template.identity_basis)

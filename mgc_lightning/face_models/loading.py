@@ -36,6 +36,10 @@ def face_model_path(name_or_path: str | Path) -> Path:
 
     Raises:
         MGCError: if there is no such model; the message lists those found.
+
+    Example:
+        >>> face_model_path("makehuman").name
+        'makehuman.npz'
     """
     models = available_face_models()
     if str(name_or_path) in models:

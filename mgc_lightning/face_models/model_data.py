@@ -85,6 +85,12 @@ class FaceModelData:
         control_index: (N0,) for each control vertex the fine vertex whose attributes it takes, or None.
         uv: (N, 2) texture coordinates, v up, or None.
         extras: further arrays of one source, e.g. the procedural skin's fields; names hold a dot.
+
+    Example:
+        >>> from mgc_lightning.face_models import load_face_model_data
+        >>> data = load_face_model_data()
+        >>> data.identity_basis.shape, data.expression_basis.shape, data.num_fine, int(data.region("face").sum())
+        ((80, 4032, 3), (52, 4032, 3), 16001, 7426)
     """
 
     info: FaceModelInfo

@@ -81,6 +81,11 @@ def read_face_model(path: str | Path) -> FaceModelData:
 
     Raises:
         MGCError: if the file is missing, unreadable, not a face model, or has missing or misshapen arrays.
+
+    Example:
+        >>> from mgc_lightning.face_models.loading import face_model_path
+        >>> read_face_model(face_model_path("makehuman")).info.name
+        'makehuman'
     """
     path = Path(path)
     if not path.is_file():

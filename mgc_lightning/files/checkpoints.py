@@ -18,6 +18,13 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
     Raises:
         MGCError: if there is no such file, or it is no checkpoint, or it holds more than tensors and plain values.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "last.ckpt"
+        >>> torch.save({"state_dict": {"weight": torch.ones(2)}, "global_step": 300}, path)
+        >>> read_checkpoint(path)["global_step"]
+        300
     """
     file = Path(path)
     if not file.is_file():

@@ -240,7 +240,12 @@ def _srgb_to_linear(colors: NDArray) -> NDArray:
 
 
 def linear_to_srgb(colors: NDArray) -> NDArray:
-    """Convert linear light to display-space colour (IEC 61966-2-1)."""
+    """Convert linear light to display-space colour (IEC 61966-2-1).
+
+    Example:
+        >>> linear_to_srgb(np.array([0.0, 0.2140, 1.0])).round(2).tolist()  # middle grey
+        [0.0, 0.5, 1.0]
+    """
     return np.where(colors <= 0.0031308, colors * 12.92, 1.055 * colors ** (1 / 2.4) - 0.055)
 
 

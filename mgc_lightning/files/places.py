@@ -9,12 +9,24 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def configs_folder() -> Path:
-    """Give the folder of shipped configs: inside the package in a wheel, beside it in a clone."""
+    """Give the folder of shipped configs: inside the package in a wheel, beside it in a clone.
+
+    Example:
+        >>> (configs_folder() / "quickstart.yaml").is_file()
+        True
+    """
     installed = PACKAGE / "configs"
     return installed if installed.is_dir() else PACKAGE.parent / "configs"
 
 
 def cache_folder() -> Path:
-    """Give the user's cache: `MGC_CACHE`, or `~/.cache/mgc_lightning`."""
+    """Give the user's cache: `MGC_CACHE`, or `~/.cache/mgc_lightning`.
+
+    Example:
+        >>> from unittest import mock
+        >>> with mock.patch.dict(os.environ, MGC_CACHE="caches/mgc"):
+        ...     cache_folder().as_posix()
+        'caches/mgc'
+    """
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mgc_lightning"
     return Path(os.environ.get("MGC_CACHE", default)).expanduser()

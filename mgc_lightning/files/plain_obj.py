@@ -49,7 +49,13 @@ def parse_faces(data: bytes) -> Int[NDArray, "F 3"] | None:
 
 
 def parse_plain_obj(data: bytes) -> tuple[Float[NDArray, "N C"], Int[NDArray, "F 3"]] | None:
-    """Read vertices and faces; None if the file needs the careful reader."""
+    r"""Read vertices and faces; None if the file needs the careful reader.
+
+    Example:
+        >>> verts, faces = parse_plain_obj(b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+        >>> verts.shape, faces.tolist()
+        ((3, 3), [[0, 1, 2]])
+    """
     verts = parse_vertices(data)
     faces = None if verts is None or not len(verts) else parse_faces(data)
     return None if verts is None or faces is None else (verts, faces)

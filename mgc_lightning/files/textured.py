@@ -57,6 +57,14 @@ def read_textured_mesh(path: str | os.PathLike[str]) -> TexturedMesh:
 
     Raises:
         MGCError: if the file cannot be read as a mesh, or has neither an image nor colours, or its image is missing.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning import write_mesh
+        >>> verts, red = [[0, 0, 0], [10, 0, 0], [0, 10, 0]], [[1, 0, 0]] * 3
+        >>> scan = read_textured_mesh(write_mesh(Path(tempfile.mkdtemp()) / "scan.ply", verts, [[0, 1, 2]], red))
+        >>> scan.points.shape, scan.texture, scan.colors[0].tolist()
+        ((3, 3), None, [1.0, 0.0, 0.0])
     """
     source = Path(path)
     if source.suffix.lower() not in SUFFIXES:

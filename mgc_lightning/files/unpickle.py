@@ -151,7 +151,14 @@ def _load_npy(stream: BinaryIO) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Turn shells into arrays, through dictionaries, lists and object arrays."""
+    """Turn shells into arrays, through dictionaries, lists and object arrays.
+
+    Example:
+        >>> shell = ChumpyShell()
+        >>> shell.__setstate__({"x": np.ones(3)})
+        >>> plain({"J": shell})["J"].tolist()
+        [1.0, 1.0, 1.0]
+    """
     if isinstance(value, ChumpyShell):
         if not isinstance(value.state.get("x"), np.ndarray):
             raise ValueError("a chumpy expression without values")

@@ -37,6 +37,12 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str | P
 
     Raises:
         MGCError: if keys are missing, foreign, or of other shapes.
+
+    Example:
+        >>> import torch
+        >>> load_weights(nn.Linear(2, 1), {"weight": torch.ones(1, 2)}, "mine.safetensors")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: mine.safetensors: the weights do not fit the network: Missing key(s) ...
     """
     try:
         module.load_state_dict(dict(state))
@@ -60,6 +66,14 @@ def read_official(path: str | Path, *networks: str) -> tuple[str, dict[str, Tens
 
     Raises:
         MGCError: if the file cannot be read, is no official network or another one.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mgcnet.safetensors"
+        >>> save_official(nn.Linear(2, 1).state_dict(), path, {"network": "mgcnet"})
+        >>> network, state = read_official(path, "mgcnet", "imagenet")
+        >>> network, state["weight"].shape
+        ('mgcnet', torch.Size([1, 2]))
     """
     metadata, state = read_tensors(path)
     found = official_network(metadata)

@@ -68,6 +68,12 @@ class ExportReport:
         folder: where they lie.
         files: one entry a format.
         notes: what a user should know about them.
+
+    Example:
+        >>> file = ExportedFile("onnx", Path("exports/network.onnx"), {"coefficients": 2e-6, "verts": 3e-4})
+        >>> report = ExportReport(Path("exports"), [file])
+        >>> {file.format: file.differences["verts"] for file in report.files}  # mm
+        {'onnx': 0.0003}
     """
 
     folder: Path
@@ -156,6 +162,13 @@ def compare(
 
     Returns:
         One number for each of `OUTPUTS`; infinity where shapes differ or a value is not finite.
+
+    Example:
+        >>> from mgc_lightning import Encoder, ResNet, load_face_model
+        >>> model = load_face_model()
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=4), model.layout.total), model, image_size=32).eval()
+        >>> compare(network, network, batches=[1])  # with itself
+        {'coefficients': 0.0, 'verts': 0.0, 'landmarks': 0.0}
     """
     generator = torch.Generator().manual_seed(0)
     worst = dict.fromkeys(OUTPUTS, 0.0)

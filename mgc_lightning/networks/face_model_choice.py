@@ -24,6 +24,14 @@ def choose_face_model(
 
     Raises:
         MGCError: if it is not to be found, or its geometry is another one.
+
+    Example:
+        >>> from mgc_lightning import Encoder, FaceNetwork, ResNet
+        >>> model = load_face_model()
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=4), model.layout.total), model, image_size=32)
+        >>> stored = network.config["face_model"]
+        >>> choose_face_model(stored).num_verts, choose_face_model(stored, level=1).num_verts
+        (4032, 16001)
     """
     if not isinstance(face_model, FaceModel):
         source = stored["name"] if face_model is None else os.fspath(face_model)
@@ -41,6 +49,10 @@ def check_face_model(stored: Mapping[str, Any], face_model: FaceModel) -> None:
 
     Raises:
         MGCError: if their geometry differs: the coefficients would mean other faces.
+
+    Example:
+        >>> model = load_face_model()
+        >>> check_face_model({"name": "mine", "fingerprint": model.fingerprint}, model)  # the same geometry
     """
     if stored["fingerprint"] not in (None, face_model.fingerprint):
         raise MGCError(

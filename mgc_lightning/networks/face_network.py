@@ -251,7 +251,14 @@ def main_pose_at(main_pose: Float[Tensor, " 6"], focal: float) -> Float[Tensor, 
 
 
 def ambient_light() -> Float[Tensor, " 27"]:
-    """Give the constant light: `LIGHT_AMBIENT` in the first band of each colour (MGCNet sec. 4)."""
+    """Give the constant light: `LIGHT_AMBIENT` in the first band of each colour (MGCNet sec. 4).
+
+    Example:
+        >>> ambient_light().view(3, 9)[:, :2]  # constant and first linear band of R, G, B
+        tensor([[0.8000, 0.0000],
+                [0.8000, 0.0000],
+                [0.8000, 0.0000]])
+    """
     light = torch.zeros(3, 9)
     light[:, 0] = LIGHT_AMBIENT
     return light.flatten()

@@ -34,6 +34,15 @@ def save_network(network: FaceNetwork, path: str | os.PathLike[str]) -> Path:
     Args:
         network: any; written from wherever it is, in its precision.
         path: the file, `.safetensors`.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning import Encoder, FaceNetwork, ResNet, load_face_model
+        >>> model = load_face_model()
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=4), model.layout.total), model, image_size=32)
+        >>> path = save_network(network, Path(tempfile.mkdtemp()) / "network.safetensors")
+        >>> path.stat().st_size < 1e6, load_network(path).config == network.config  # the face model is not in it
+        (True, True)
     """
     backbone = network.encoder.backbone
     trouble = rebuilding_trouble(backbone)

@@ -27,6 +27,13 @@ class OutputScaling:
         translation_z: mm per unit of tz at the default focal length; it follows the focal length, as the
             distance of the main pose does.
         light: per unit of every light coefficient.
+
+    Example:
+        >>> from mgc_lightning import FaceCoefficients, load_face_model
+        >>> layout = load_face_model().layout
+        >>> scales = OutputScaling(rotation=(0.1, 0.4, 0.2), translation_xy=8.0).vector(layout)
+        >>> FaceCoefficients.from_vector(scales, layout).pose
+        tensor([0.1000, 0.4000, 0.2000, 8.0000, 8.0000, 1.0000])
     """
 
     identity: float = 1.0

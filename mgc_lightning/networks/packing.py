@@ -78,6 +78,12 @@ def pack_network(
 
     Raises:
         MGCError: if a weight is too large for float16, or the folder cannot be written.
+
+    Example:
+        >>> from mgc_lightning import load_network
+        >>> report = pack_network(load_network("best.ckpt"), "mine/", card={"licence": "CC0"})  # doctest: +SKIP
+        >>> sorted(file.name for file in report.folder.iterdir())  # doctest: +SKIP
+        ['card.json', 'network.json', 'network.onnx', 'network.safetensors']
     """
     target = Path(folder)
     module = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)

@@ -31,6 +31,15 @@ class Predictor:
         image_size: side S of the crops in px.
         focal: focal length in px of a 224 px crop.
         kind: the form it runs in, for messages.
+
+    Example:
+        >>> from mgc_lightning import Encoder, FaceNetwork, ResNet, load_face_model
+        >>> model = load_face_model()
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=4), model.layout.total), model, image_size=32)
+        >>> predictor = Predictor.from_network(network)
+        >>> faces = predictor.coefficients(torch.rand(2, 3, 32, 32))
+        >>> faces.expression.shape, predictor.face_model(faces).verts.shape
+        (torch.Size([2, 52]), torch.Size([2, 4032, 3]))
     """
 
     vector: Program
@@ -109,6 +118,11 @@ def as_predictor(network: Predictor | NetworkSource | str | os.PathLike[str] | N
 
     Raises:
         MGCError: as `load_predictor`.
+
+    Example:
+        >>> predictor = as_predictor()  # the network that comes with the package
+        >>> predictor.image_size, predictor.face_model.name, as_predictor(predictor) is predictor
+        (96, 'makehuman', True)
     """
     if isinstance(network, Predictor):
         return network
@@ -123,6 +137,13 @@ def usable_device(name: torch.device | str) -> torch.device:
 
     Raises:
         MGCError: if there is no such kind of device, or torch does not find it here.
+
+    Example:
+        >>> usable_device("cpu")
+        device(type='cpu')
+        >>> usable_device("warp")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: The device `warp` cannot be used: ...
     """
     try:
         device = torch.device(name)

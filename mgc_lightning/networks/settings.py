@@ -35,6 +35,11 @@ class NetworkSource(NetworkFile):
 
     Attributes:
         device: where it runs, and a detector: cpu, cuda, cuda:1, ...
+
+    Example:
+        >>> source = NetworkSource(device="cuda:1")  # the network that comes with the package
+        >>> source.checkpoint is None, source.device
+        (True, 'cuda:1')
     """
 
     device: str = "cpu"

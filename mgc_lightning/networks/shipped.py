@@ -61,7 +61,12 @@ def score_line(row: dict[str, Any]) -> str:
 
 
 def shipped_networks() -> list[ShippedNetwork]:
-    """List the networks that come with the package, the default first; a checkout without weights has none."""
+    """List the networks that come with the package, the default first; a checkout without weights has none.
+
+    Example:
+        >>> [network.name for network in shipped_networks()]
+        ['mgc-small']
+    """
     cards = {name: json.loads((FOLDER / name / CARD).read_text(encoding="utf-8")) for name in shipped_names()}
     found = [ShippedNetwork(name, FOLDER / name, card) for name, card in cards.items()]
     return sorted(found, key=lambda network: network.name != DEFAULT)

@@ -61,6 +61,12 @@ def read_network(
 
     Raises:
         MGCError: if there is no such file, it is none of these, or damaged.
+
+    Example:
+        >>> from mgc_lightning.networks.shipped import shipped_network
+        >>> stored = read_network(shipped_network())
+        >>> stored.config["image_size"], stored.config["face_model"]["name"], stored.program is None
+        (96, 'makehuman', True)
     """
     readers = FORMS if programs else WEIGHTS
     file = shipped_network() if path is None else Path(path).expanduser()
@@ -154,6 +160,11 @@ def official_config() -> dict[str, Any]:
 
     Its coefficients are BFM 2009's, and its landmarks the official program's (one vertex beside the right ones). The
     file of its weights has no fingerprint of a face model: whatever has its 257 coefficients fits.
+
+    Example:
+        >>> config = official_config()
+        >>> config["image_size"], config["focal"], config["encoder"]["backbone"]["class"]
+        (224, 4700.0, 'OfficialResNet')
     """
     with torch.device("meta"):
         encoder = official_encoder()

@@ -37,6 +37,11 @@ def convert_tensors(
 
     Raises:
         MGCError: if a variable is absent, has another shape or holds values that are not finite.
+
+    Example:
+        >>> variable = Variable("conv1/weights", (3, 3, 2, 8), "conv1.weight")
+        >>> convert_tensors({"conv1/weights": np.zeros((3, 3, 2, 8))}, [variable])["conv1.weight"].shape
+        torch.Size([8, 2, 3, 3])
     """
     missing = [v.name for v in variables if v.name not in tensors]
     if missing:

@@ -23,6 +23,17 @@ def initialise_backbone(backbone: nn.Module, path: str | Path) -> None:
 
     Raises:
         MGCError: if the backbone is not the BN-free ResNet-50 of the usual width, or the file holds neither.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning.files.weights import save_official
+        >>> backbone, trained = OfficialResNet(50), OfficialResNet(50)
+        >>> state = {f"backbone.{key}": value for key, value in trained.state_dict().items()}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_official(state, f"{folder}/mgcnet.safetensors", {"network": "mgcnet"})
+        ...     initialise_backbone(backbone, f"{folder}/mgcnet.safetensors")
+        >>> torch.equal(backbone.conv1.weight, trained.conv1.weight)
+        True
     """
     if not isinstance(backbone, OfficialResNet) or backbone.config != {"depth": 50, "width": 64}:
         raise MGCError(

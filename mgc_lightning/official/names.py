@@ -30,7 +30,12 @@ class Variable:
 
 
 def resnet_convolutions() -> Iterator[tuple[str, str, int, int, int]]:
-    """Give (scope, our prefix, kernel, inputs, outputs) of every convolution of slim's ResNet-50 trunk."""
+    """Give (scope, our prefix, kernel, inputs, outputs) of every convolution of slim's ResNet-50 trunk.
+
+    Example:
+        >>> next(iter(resnet_convolutions()))
+        ('resnet_v1_50/conv1', 'backbone.conv1', 7, 3, 64)
+    """
     yield f"{RESNET_SCOPE}/conv1", "backbone.conv1", 7, 3, 64
     inputs = 64
     for block, count in enumerate(STAGES[50], start=1):
@@ -47,7 +52,13 @@ def resnet_convolutions() -> Iterator[tuple[str, str, int, int, int]]:
 
 
 def mgcnet_variables(outputs: int = OFFICIAL_OUTPUTS) -> list[Variable]:
-    """List the 54 weights and 54 biases of the official MGCNet encoder."""
+    """List the 54 weights and 54 biases of the official MGCNet encoder.
+
+    Example:
+        >>> variables = mgcnet_variables()
+        >>> len(variables), variables[0].name, variables[-1].shape
+        (108, 'resnet_v1_50/conv1/weights', (257,))
+    """
     variables = []
     for scope, prefix, kernel, inputs, channels in resnet_convolutions():
         variables.append(Variable(f"{scope}/weights", (kernel, kernel, inputs, channels), f"{prefix}.weight"))
@@ -77,6 +88,12 @@ def facenet_variables(network: nn.Module) -> list[Variable]:
 
     Args:
         network: an `InceptionResnetV1`.
+
+    Example:
+        >>> from mgc_lightning.recognisers.inception_resnet_v1 import InceptionResnetV1
+        >>> variables = facenet_variables(InceptionResnetV1())
+        >>> variables[0].name, variables[0].key
+        ('InceptionResnetV1/Conv2d_1a_3x3/weights', 'stem.0.conv.weight')
     """
     variables: list[Variable] = []
     uppers: list[tuple[str, nn.Module]] = []

@@ -87,6 +87,10 @@ def find_prefix(path: Path) -> Path:
 
     Raises:
         MGCError: if there is nothing, or a folder holds no checkpoint or more than one.
+
+    Example:
+        >>> find_prefix(Path("model-400000.data-00000-of-00001")).name, find_prefix(Path("model-400000.index")).name
+        ('model-400000', 'model-400000')
     """
     if path.is_dir():
         prefixes = sorted({file.with_suffix("") for file in path.glob("*.index")})
@@ -105,6 +109,14 @@ def checkpoint_files(prefix: Path) -> list[Path]:
 
     Raises:
         MGCError: if the index or a shard is missing, by name.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("model-1.index", "model-1.data-00000-of-00001", "model-2.index"):
+        ...     (folder / name).touch()
+        >>> [file.name for file in checkpoint_files(folder / "model-1")]
+        ['model-1.index', 'model-1.data-00000-of-00001']
     """
     index = prefix.with_name(prefix.name + ".index")
     shards = {}

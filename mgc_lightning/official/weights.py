@@ -24,6 +24,10 @@ def import_official(checkpoint: str | Path, output: str | Path, network: Officia
 
     Raises:
         MGCError: if the checkpoint is another network's, incomplete or unreadable.
+
+    Example:
+        >>> import_official("model-400000", "mgcnet.safetensors")["network"]  # doctest: +SKIP
+        'mgcnet'
     """
     check_choice("network", network, OfficialNetwork)
     if Path(output).suffix != ".safetensors":

@@ -20,6 +20,17 @@ class FaceNet(InceptionResnetV1):
 
     Raises:
         MGCError: if the file holds something else.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from mgc_lightning.files.weights import save_official
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = f"{folder}/facenet.safetensors"
+        ...     save_official(InceptionResnetV1().state_dict(), path, {"network": "facenet"})  # of no training, here
+        ...     recogniser = FaceNet(path)
+        >>> embedding = recogniser(torch.rand(1, 3, 160, 160))
+        >>> embedding.shape, round(embedding.norm().item(), 3)
+        (torch.Size([1, 512]), 1.0)
     """
 
     def __init__(self, path: str | Path) -> None:

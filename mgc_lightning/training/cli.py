@@ -125,6 +125,10 @@ def find_config(name: str) -> Path:
 
     Raises:
         MGCError: if there is none, with the shipped names.
+
+    Example:
+        >>> find_config("quickstart").name
+        'quickstart.yaml'
     """
     folder = configs_folder()
     relative = Path(name)
@@ -161,7 +165,12 @@ def gather_imports(arguments: list[str]) -> list[str]:
 
 
 def resolve_configs(arguments: list[str]) -> list[str]:
-    """Replace the names of shipped configs by their paths."""
+    """Replace the names of shipped configs by their paths.
+
+    Example:
+        >>> [part.rsplit("/", 1)[-1] for part in resolve_configs(["--config", "quickstart", "--trainer.max_epochs=1"])]
+        ['--config', 'quickstart.yaml', '--trainer.max_epochs=1']
+    """
     resolved = list(arguments)
     for index, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")

@@ -64,6 +64,12 @@ class MGCModule(L.LightningModule):
         scheduler: makes the scheduler, stepped once a training step, from the optimiser.
         init: weights to start the backbone from (`mgc import-official` converts them).
         max_nonfinite_steps: consecutive steps with a non-finite loss or gradient after which training stops.
+
+    Example:
+        >>> module = MGCModule(ResNet(18, width=4), image_size=32)
+        >>> coefficients, verts, landmarks = module(torch.rand(2, 3, 32, 32))
+        >>> coefficients.shape, verts.shape, landmarks.shape
+        (torch.Size([2, 205]), torch.Size([2, 4032, 3]), torch.Size([2, 68, 2]))
     """
 
     def __init__(

@@ -22,6 +22,13 @@ class NonFiniteGuard:
 
     Args:
         max_consecutive: steps in a row after which training stops with an error.
+
+    Example:
+        >>> module = L.LightningModule()
+        >>> module.network = torch.nn.Linear(1, 1)
+        >>> NonFiniteGuard().zero_loss(module).backward()  # the loss of a skipped step: it reaches every parameter
+        >>> module.network.weight.grad.item()
+        0.0
     """
 
     def __init__(self, max_consecutive: int = 10) -> None:

@@ -28,7 +28,15 @@ def capture_random_state() -> list[dict[str, Any]]:
 
 
 def restore_random_state(states: list[dict[str, Any]], rank: int) -> None:
-    """Restore the state of a rank; where there are more ranks than states, the rest keep their own."""
+    """Restore the state of a rank; where there are more ranks than states, the rest keep their own.
+
+    Example:
+        >>> state = capture_random_state()
+        >>> first = torch.rand(3)
+        >>> restore_random_state(state, rank=0)
+        >>> torch.equal(torch.rand(3), first)
+        True
+    """
     if rank >= len(states):
         return
     state = states[rank]

@@ -8,7 +8,14 @@ from lightning.pytorch import Trainer
 
 
 def run_folder(trainer: Trainer) -> Path:
-    """Give `save_dir/name/version` of the first logger, or the default root without one (as ModelCheckpoint does)."""
+    """Give `save_dir/name/version` of the first logger, or the default root without one (as ModelCheckpoint does).
+
+    Example:
+        >>> from lightning.pytorch.loggers import CSVLogger
+        >>> trainer = Trainer(logger=CSVLogger("runs", name="mgcnet", version=3), accelerator="cpu")
+        >>> run_folder(trainer).as_posix()
+        'runs/mgcnet/version_3'
+    """
     if not trainer.loggers:
         return Path(trainer.default_root_dir)
     first = trainer.loggers[0]

@@ -31,6 +31,13 @@ def trusted(
 
     Raises:
         MGCError: if the backbone is of a module that the user did not name: nothing can be evaluated then.
+
+    Example:
+        >>> stored = {"image_size": 96, "optimizer": {"class_path": "my_optimizers.Mine"}}
+        >>> current = {"image_size": 224, "optimizer": None}
+        >>> kept, report = trusted(stored, current, current, imports=[])
+        >>> kept  # the class is of a module that nobody named
+        {'image_size': 96}
     """
     kept, report = {}, []
     for key, value in stored.items():
