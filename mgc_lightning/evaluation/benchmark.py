@@ -80,6 +80,13 @@ def refuse_missing(folder: Path, benchmark: str, missing: Sequence[str], found: 
 
     Raises:
         MGCError: if some are missing and that is not allowed, or if there are none at all.
+
+    Example:
+        >>> missing = ["anna/selfie/1.jpg"]
+        >>> refuse_missing(Path("mine"), "NoW", missing, 9, allowed=True)  # what is there is scored
+        >>> refuse_missing(Path("mine"), "NoW", missing, 9, allowed=False)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: mine: 1 of 10 predictions are missing: anna/selfie/1.jpg. An average ...
     """
     if not missing or (found and allowed):
         return

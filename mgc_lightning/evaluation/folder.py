@@ -20,6 +20,11 @@ class BenchmarkFolder:
 
     Raises:
         MGCError: if it is none.
+
+    Example:
+        >>> run = BenchmarkFolder(Path("scores/mine.json"))
+        >>> run.folder.as_posix(), run.finished.parent == run.folder
+        ('scores/mine', True)
     """
 
     output: Path
@@ -44,6 +49,14 @@ class BenchmarkFolder:
 
 
 def write_results_json(path: Path, results: dict[str, Any]) -> None:
-    """Write results, whole or not at all."""
+    """Write results, whole or not at all.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mine.json"
+        >>> write_results_json(path, {"median": 1.31})
+        >>> json.loads(path.read_text())
+        {'median': 1.31}
+    """
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="ascii")

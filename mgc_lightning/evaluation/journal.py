@@ -42,6 +42,18 @@ class Journal(Generic[R]):
         encode: turns a result into JSON-able values.
         decode: turns a name and those values into the result; `ValueError`, `KeyError` and `TypeError` mean that it
             cannot.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning.metrics.realy.scores import ScoredPrediction
+        >>> journal = Journal(
+        ...     Path(tempfile.mkdtemp()) / "finished.jsonl",
+        ...     encode=lambda result: {"errors": result.errors.tolist()},
+        ...     decode=lambda name, values: ScoredPrediction(name, np.array(values["errors"])),
+        ... )
+        >>> journal.add(ScoredPrediction("7", np.array([1.0, 2.0, 3.0, 4.0])), key="first")
+        >>> journal.read(lambda name: "first")["7"].errors.tolist(), journal.read(lambda name: "files have changed")
+        ([1.0, 2.0, 3.0, 4.0], {})
     """
 
     path: Path
@@ -90,6 +102,15 @@ def resume_key(protocol: object, files: Iterable[Path]) -> str:
 
     Raises:
         MGCError: if a file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "1.obj"
+        >>> _ = path.write_text("v 0 0 0")
+        >>> before = resume_key("NoW", [path])
+        >>> _ = path.write_text("v 0 0 1")
+        >>> resume_key("NoW", [path]) == before
+        False
     """
     key = hashlib.sha256(repr(protocol).encode())
     for path in files:

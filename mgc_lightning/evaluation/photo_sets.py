@@ -78,7 +78,15 @@ def evenly(items: list[T], number: int | None) -> list[T]:
 
 
 def collate(samples: Sequence[AlignedPhotos]) -> AlignedPhotos:
-    """Put photographs into one batch."""
+    """Put photographs into one batch.
+
+    Example:
+        >>> a = AlignedPhotos(torch.zeros(1, 3, 8, 8), torch.tensor([4]), ["4.jpg"])
+        >>> b = AlignedPhotos(torch.ones(1, 3, 8, 8), torch.tensor([7]), ["7.jpg"])
+        >>> batch = collate([a, b])
+        >>> batch.images.shape, batch.index.tolist(), batch.names
+        (torch.Size([2, 3, 8, 8]), [4, 7], ['4.jpg', '7.jpg'])
+    """
     return AlignedPhotos(
         torch.cat([sample.images for sample in samples]),
         torch.cat([sample.index for sample in samples]),

@@ -30,6 +30,14 @@ class NoWSettings:
         allow_missing: score what is there.
         skip_checks: do not check units and the order of landmarks.
         jobs: processes.
+
+    Example:
+        >>> NoWSettings(metrical="m").split
+        'validation'
+        >>> NoWSettings(metrical="inch")
+        Traceback (most recent call last):
+            ...
+        mgc_lightning.errors.MGCError: `metrical` must be one of mm, cm, m; got 'inch'
     """
 
     split: NoWSplit = "validation"

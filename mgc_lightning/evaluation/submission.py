@@ -50,6 +50,14 @@ def scored_verts(face_model: FaceModel, coefficients: FaceCoefficients, neutral:
         face_model: of the network.
         coefficients: absolute.
         neutral: leave the predicted expression away.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> face = model.mean_coefficients(batch_size=1)
+        >>> face.expression[:] = 0.5
+        >>> (scored_verts(model, face, neutral=True)[0] - model.mean).abs().max().item()  # the expression is left away
+        0.0
     """
     return face_model.shape(coefficients.identity, None if neutral else coefficients.expression)
 

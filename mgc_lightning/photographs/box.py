@@ -55,7 +55,13 @@ def similarity_from_box(box: Float[Tensor, " 4"], target: Float[Tensor, " 4"]) -
 
 
 def similarity_from_boxes(boxes: Float[Tensor, "*batch 4"], target: Float[Tensor, " 4"]) -> Float[Tensor, "*batch 2 3"]:
-    """Lay many boxes on one, as `similarity_from_box` does; they are not checked."""
+    """Lay many boxes on one, as `similarity_from_box` does; they are not checked.
+
+    Example:
+        >>> boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [5.0, 5.0, 25.0, 25.0]])
+        >>> similarity_from_boxes(boxes, torch.tensor([0.0, 0.0, 10.0, 10.0]))[1].tolist()
+        [[0.5, 0.0, -2.5], [0.0, 0.5, -2.5]]
+    """
     size, wanted = boxes[..., 2:] - boxes[..., :2], target[2:] - target[:2]
     # The geometric mean of both ratios: too wide a box hurts as much as one too narrow.
     scale = (wanted / size).log().mean(-1).exp()[..., None]

@@ -53,6 +53,12 @@ def landmark_offsets(convention: Convention) -> LandmarkOffsets:
 
     Raises:
         MGCError: if there is no such convention.
+
+    Example:
+        >>> landmark_offsets("ibug").jaw, landmark_offsets("ibug-2d").jaw
+        ('3d', '2d')
+        >>> bool(landmark_offsets("ibug").offsets.any()), bool(landmark_offsets("mediapipe").offsets.any())
+        (False, True)
     """
     check_choice("convention", convention, Convention)
     return _table()[1][convention]
@@ -84,6 +90,12 @@ def face_axes(points: Float[Tensor, "68 2"]) -> Float[Tensor, "2 2"]:
 
     The linear part of the affine map that lays the mean frontal face on the points: it turns with the head's roll,
     and shortens with its yaw and pitch.
+
+    Example:
+        >>> frontal = _table()[0]  # % of the distance of the outer eye corners
+        >>> face_axes(3.0 * frontal + 100.0).round(decimals=3) + 0.0
+        tensor([[3., 0.],
+                [0., 3.]])
     """
     frontal = _table()[0].to(points)[INNER]
     design = torch.cat([frontal, torch.ones_like(frontal[:, :1])], dim=1)
@@ -91,7 +103,12 @@ def face_axes(points: Float[Tensor, "68 2"]) -> Float[Tensor, "2 2"]:
 
 
 def slides(convention: Convention) -> bool:
-    """Tell whether the jaw points are the outline that is seen, which slides along the head with yaw."""
+    """Tell whether the jaw points are the outline that is seen, which slides along the head with yaw.
+
+    Example:
+        >>> slides("ibug-2d"), slides("face-alignment")
+        (True, False)
+    """
     return landmark_offsets(convention).jaw == "2d"
 
 

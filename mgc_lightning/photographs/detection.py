@@ -27,6 +27,11 @@ class DetectedFace:
         score: confidence that this is a face, in [0, 1].
         confidence: (68,) confidence of each landmark in [0, 1], where the detector knows it.
         convention: whose points they are; `detect_shrunk` turns them into iBUG's.
+
+    Example:
+        >>> square = torch.tensor([[10.0, 20.0], [40.0, 60.0]]).repeat(34, 1)
+        >>> DetectedFace(square).size  # half the perimeter of a box of 30 x 40 px
+        70.0
     """
 
     landmarks: Float[Tensor, "68 2"]
@@ -66,7 +71,7 @@ class FaceDetector(Protocol):
 
 
 class LandmarkFolder:
-    """Take landmarks from files: one a photograph, of its relative path or its stem, `.pts`, `.txt` or `.npy`.
+    r"""Take landmarks from files: one a photograph, of its relative path or its stem, `.pts`, `.txt` or `.npy`.
 
     Args:
         folder: of the files; `folder/anna/1.pts` serves `photos/anna/1.jpg`, and so does `folder/1.pts`.
@@ -75,6 +80,15 @@ class LandmarkFolder:
 
     Raises:
         MGCError: if the folder does not exist, or the convention is unknown.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning.losses.identity import TEMPLATE_68
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "anna.txt").write_text("\n".join(f"{u},{v}" for u, v in TEMPLATE_68))
+        >>> detector, image = LandmarkFolder(folder), torch.zeros(3, 224, 224)
+        >>> [len(detector.detect(image, Path(f"photos/{name}.jpg"))) for name in ("anna", "ben")]  # no file, no face
+        [1, 0]
     """
 
     whole = True
@@ -143,6 +157,15 @@ def detect_shrunk(
 
     Here a detector's points enter, and become iBUG's. A `LandmarkFolder`, and a detector that is `whole`, see the
     original.
+
+    Example:
+        >>> class Middle:
+        ...     def detect(self, image, path=None):
+        ...         side = image.shape[-1]
+        ...         return [DetectedFace(torch.rand(68, 2) + side / 2)]
+        >>> found = detect_shrunk(Middle(), torch.zeros(3, 1200, 1800))  # looked at in 900 px
+        >>> found[0].landmarks.mean(0).round(decimals=-2)  # px of the photograph
+        tensor([900., 900.])
     """
     longest = max(image.shape[-2:])
     if longest <= limit or getattr(detector, "whole", False):

@@ -27,6 +27,14 @@ def make_detector(
 
     Raises:
         MGCError: if the name is unknown, or its package or its weights are missing.
+
+    Example:
+        >>> from mgc_lightning import read_photo
+        >>> faces = make_detector("mediapipe").detect(read_photo("group.jpg"))  # doctest: +SKIP
+        >>> make_detector("dlib")
+        Traceback (most recent call last):
+            ...
+        mgc_lightning.errors.MGCError: `detector` must be one of auto, face-alignment, mediapipe; got 'dlib'
     """
     check_choice("detector", name, DetectorChoice)
     if name == "auto":

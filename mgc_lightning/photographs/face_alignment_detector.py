@@ -49,6 +49,11 @@ class FaceAlignmentDetector:
 
     Raises:
         MGCError: if weights are missing or damaged.
+
+    Example:
+        >>> detector = FaceAlignmentDetector("cuda", weights=[Path("weights")])  # doctest: +SKIP
+        >>> detector.detect(torch.zeros(3, 480, 640))  # a black picture has no face  # doctest: +SKIP
+        []
     """
 
     def __init__(self, device: str = "cpu", weights: Sequence[Path] = ()) -> None:

@@ -51,6 +51,14 @@ def head_pose(
 
 
 def yaw_degrees(T_cam_model: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch"]:
-    """Give the yaw: the angle between the face's direction and the camera's axis, positive to the viewer's right."""
+    """Give the yaw: the angle between the face's direction and the camera's axis, positive to the viewer's right.
+
+    Example:
+        >>> from mgc_lightning.geometry.pose import pose_to_transform
+        >>> ahead = torch.tensor([0.0, 0.0, math.pi, 0.0, 0.0, 5000.0])
+        >>> turned = torch.tensor([0.0, 0.5, math.pi, 0.0, 0.0, 5000.0])  # half a radian about the vertical axis
+        >>> yaw_degrees(pose_to_transform(torch.stack([ahead, turned]))).round()
+        tensor([ 0., 29.])
+    """
     facing = T_cam_model[..., :3, 2]
     return torch.atan2(facing[..., 0], -facing[..., 2]) * (180 / math.pi)

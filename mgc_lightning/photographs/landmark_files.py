@@ -76,6 +76,13 @@ def checked_landmarks(points: np.ndarray | Tensor, name: str = "landmarks") -> F
 
     Raises:
         MGCError: if not.
+
+    Example:
+        >>> checked_landmarks(np.zeros((5, 3))).shape  # x and y of five points
+        torch.Size([5, 2])
+        >>> checked_landmarks(np.zeros((7, 2)))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: landmarks: expected 5 or 68 points (x, y), got an array (7, 2) of float64. ...
     """
     array = np.asarray(points)
     if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[0] not in COUNTS or array.shape[1] < 2:

@@ -48,7 +48,12 @@ embedded head at yaws up to 55 degrees, and on frontal photographs; what remains
 
 
 def landmarks_of_mesh(mesh: Float[Tensor, "468 D"]) -> Float[Tensor, "68 D"]:
-    """Read the 68 points off a face mesh."""
+    """Read the 68 points off a face mesh.
+
+    Example:
+        >>> landmarks_of_mesh(torch.arange(468.0)[:, None].expand(-1, 3)).shape
+        torch.Size([68, 3])
+    """
     rows = [row if isinstance(row, tuple) else (row, row, 0.0) for row in MESH_TO_68]
     first, second = mesh[[row[0] for row in rows]], mesh[[row[1] for row in rows]]
     return torch.lerp(first, second, torch.tensor([row[2] for row in rows]).to(mesh)[:, None])
@@ -135,6 +140,13 @@ def level_crop(face: FaceBox, margin: float, size: int = CROP) -> Float[Tensor, 
         face: the box, and five points.
         margin: around the box, as a share of its larger side.
         size: side of the crop in px.
+
+    Example:
+        >>> points = torch.tensor([[40.0, 60.0], [60.0, 40.0], [60.0, 60.0], [50.0, 80.0], [70.0, 60.0]])
+        >>> face = FaceBox(torch.tensor([20.0, 20.0, 80.0, 80.0]), 0.9, points)
+        >>> matrix = level_crop(face, margin=1.0, size=320)
+        >>> (points[:2] @ matrix[:, :2].mT + matrix[:, 2])[:, 1].round()  # the eyes are on one line
+        tensor([160., 160.])
     """
     centre, side = (face.box[:2] + face.box[2:]) / 2, face.side
     x, y = (face.points[1] - face.points[0]).tolist()

@@ -27,6 +27,14 @@ def read_photo(path: str | os.PathLike[str]) -> Float[Tensor, "3 H W"]:
 
     Raises:
         MGCError: if the file is missing, damaged, no image, or too large to be a photograph.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "grey.png"
+        >>> Image.new("L", (4, 2), 51).save(path)
+        >>> photo = read_photo(path)
+        >>> photo.shape, photo[:, 0, 0]
+        (torch.Size([3, 2, 4]), tensor([0.2000, 0.2000, 0.2000]))
     """
     file = Path(path)
     if not file.is_file():
@@ -49,7 +57,13 @@ def read_photo(path: str | os.PathLike[str]) -> Float[Tensor, "3 H W"]:
 
 
 def from_pil(image: Image.Image) -> Float[Tensor, "3 H W"]:
-    """Convert a PIL image of any mode to RGB (3, H, W) in [0, 1], orientation applied."""
+    """Convert a PIL image of any mode to RGB (3, H, W) in [0, 1], orientation applied.
+
+    Example:
+        >>> half = Image.new("RGBA", (1, 1), (255, 0, 0, 51))
+        >>> from_pil(half).flatten()  # a fifth of red on white
+        tensor([1.0000, 0.8000, 0.8000])
+    """
     image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _from_deep_grey(np.asarray(image))

@@ -30,6 +30,16 @@ def choose_face(faces: list[DetectedFace], limits: QualityLimits) -> DetectedFac
 
     Raises:
         RejectedError: if there is none, or another one of a similar size where that is refused.
+
+    Example:
+        >>> outline = torch.tensor([[0.0, 0.0], [40.0, 40.0]]).repeat(34, 1)
+        >>> large, small = DetectedFace(outline), DetectedFace(0.8 * outline)
+        >>> choose_face([large, small], QualityLimits()) is large
+        True
+        >>> choose_face([large, small], QualityLimits(several="reject"))
+        Traceback (most recent call last):
+            ...
+        mgc_lightning.photographs.quality.RejectedError: several faces: 2
     """
     sure = [face for face in faces if face.score >= limits.min_score and bool(face.landmarks.isfinite().all())]
     if not sure:
@@ -48,6 +58,14 @@ def check_scale(crop_from_image: Float[Tensor, "2 3"], limits: QualityLimits) ->
 
     Raises:
         RejectedError: if not.
+
+    Example:
+        >>> fivefold = torch.tensor([[5.0, 0.0, 0.0], [0.0, 5.0, 0.0]])  # the crop shows the face five times enlarged
+        >>> check_scale(fivefold, QualityLimits(min_scale=0.1))
+        >>> check_scale(fivefold, QualityLimits(min_scale=0.3))
+        Traceback (most recent call last):
+            ...
+        mgc_lightning.photographs.quality.RejectedError: face too small: 0.20 px for each px of the crop
     """
     scale = 1 / float(similarity_scale(crop_from_image))
     if not scale >= limits.min_scale:

@@ -107,7 +107,14 @@ class RetinaFace:
 
 
 def merge(known: list[FaceBox], found: list[FaceBox]) -> list[FaceBox]:
-    """Add what was found in a larger form of the picture: a face that was known stays as the surer of the two."""
+    """Add what was found in a larger form of the picture: a face that was known stays as the surer of the two.
+
+    Example:
+        >>> box, points = torch.tensor([10.0, 10.0, 50.0, 50.0]), torch.zeros(5, 2)
+        >>> known, again = FaceBox(box, 0.85, points), FaceBox(box + 1, 0.95, points)
+        >>> [face.score for face in merge([known], [again])]
+        [0.95]
+    """
     faces = list(known)
     for face in found:
         shares = [_shares(face.box, other.box) for other in known]

@@ -38,6 +38,11 @@ class QualityLimits:
         several: of several faces, take the largest, or reject the photograph.
         second_face: to reject, a second face counts from this share of the largest one's size.
         max_yaw: largest yaw of the head in degrees.
+
+    Example:
+        >>> limits = QualityLimits(max_yaw=60.0, several="reject")
+        >>> limits.min_scale, limits.max_yaw
+        (0.3, 60.0)
     """
 
     min_scale: float = 0.3

@@ -162,7 +162,14 @@ def _hull(points: Tensor) -> Tensor:
 
 
 def polygons_mask(polygons: list[Float[Tensor, "_ 2"]], size: int) -> Float[Tensor, "1 S S"]:
-    """Fill polygons in px, pixel centres at +.5, with smooth edges."""
+    """Fill polygons in px, pixel centres at +.5, with smooth edges.
+
+    Example:
+        >>> square = torch.tensor([[2.0, 2.0], [6.0, 2.0], [6.0, 6.0], [2.0, 6.0]])
+        >>> mask = polygons_mask([square], size=8)
+        >>> mask.shape, mask[0, 4].round().int().tolist()
+        (torch.Size([1, 8, 8]), [0, 0, 1, 1, 1, 1, 0, 0])
+    """
     image = Image.new("L", (size * _OVERSAMPLING, size * _OVERSAMPLING), 0)
     draw = ImageDraw.Draw(image)
     for polygon in polygons:
@@ -181,6 +188,14 @@ class MaskFolder:
 
     Raises:
         MGCError: if the folder does not exist.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> Image.new("L", (8, 8), 255).save(folder / "anna.png")
+        >>> matrix = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> MaskFolder(folder).segment(torch.zeros(3, 8, 8), torch.zeros(68, 2), Path("photos/anna.jpg"), matrix).mean()
+        tensor(1.)
     """
 
     def __init__(self, folder: Path, root: Path | None = None) -> None:

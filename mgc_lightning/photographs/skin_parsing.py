@@ -27,6 +27,13 @@ class SkinParsing:
     Raises:
         MissingExtraError: if uniface is not installed.
         MGCError: if its weights cannot be fetched.
+
+    Example:
+        >>> class Everything:
+        ...     def parse(self, image):
+        ...         return np.ones(image.shape[:2], dtype=np.int64)  # class 1 is skin
+        >>> SkinParsing(Everything()).segment(torch.rand(3, 64, 64), torch.zeros(68, 2)).shape
+        torch.Size([1, 64, 64])
     """
 
     def __init__(self, parser: Any = None) -> None:

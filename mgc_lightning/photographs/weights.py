@@ -27,6 +27,13 @@ def find_weights(url: str, given: Sequence[Path] = ()) -> Path:
 
     Raises:
         MGCError: if there is no such file and it cannot be downloaded, or the download is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "s3fd-619a316812.pth").touch()
+        >>> find_weights("https://www.adrianbulat.com/downloads/python-fan/s3fd-619a316812.pth", [folder]).name
+        's3fd-619a316812.pth'
     """
     name = url.rsplit("/", 1)[-1]
     stem = name.rsplit("-", 1)[0]
@@ -69,6 +76,13 @@ def load_weights(path: Path, device: torch.device | str = "cpu") -> dict[str, to
 
     Raises:
         MGCError: if the file is damaged or something else.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "s3fd-619a316812.pth"
+        >>> torch.save({"conv1.weight": torch.ones(2)}, path)
+        >>> load_weights(path)
+        {'conv1.weight': tensor([1., 1.])}
     """
     try:
         state = torch.load(path, map_location=device, weights_only=True)

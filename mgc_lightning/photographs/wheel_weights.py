@@ -23,6 +23,11 @@ class WheelWeights:
         file: within it.
         sha256: of the weights.
         constant: name of the bytes in a Python file that holds nothing else; empty where the file is the weights.
+
+    Example:
+        >>> WheelWeights("no-such-package", "weights.bin", "0" * 64).read()  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mgc_lightning.errors.MissingExtraError: ...
     """
 
     package: str

@@ -69,6 +69,15 @@ def draw_contact_sheet(
         renderer: draws them.
         tile: side of a picture in px.
         error_limit: error in mm that gets the last colour.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, load_face_model
+        >>> from mgc_lightning.geometry import intrinsics
+        >>> model, K = load_face_model(), intrinsics(48)
+        >>> face = model.mean_coefficients(batch_size=1).map(lambda group: group[0])
+        >>> row = SheetRow(torch.rand(3, 48, 48), face, K, 48 * torch.rand(68, 2), truth=None, name="anna")
+        >>> draw_contact_sheet([row], model, FaceRenderer(), tile=48).shape
+        (96, 264, 3)
     """
     scored = any(row.truth is not None for row in rows)
     columns = [*COLUMNS, "error, mm"] if scored else list(COLUMNS)

@@ -194,7 +194,12 @@ def error_colors(
 
 
 def color_bar(maximum: float, unit: str = "mm", height: int = 256, name: str = ERROR_MAP) -> Picture:
-    """Draw the legend of `error_colors`: a vertical bar from 0 to `maximum`."""
+    """Draw the legend of `error_colors`: a vertical bar from 0 to `maximum`.
+
+    Example:
+        >>> color_bar(maximum=5.0, height=128).shape
+        (128, 64, 3)
+    """
     font = _font(max(11, height // 16))
     width = 24 + round(font.getlength(f"{maximum:g} {unit}")) + 14
     canvas = Image.new("RGB", (width, height), BACKGROUND)
@@ -210,7 +215,12 @@ def color_bar(maximum: float, unit: str = "mm", height: int = 256, name: str = E
 
 
 def label(image: Tensor | NDArray, text: str, size: int | None = None) -> Picture:
-    """Write a line of text on a strip above a picture; it is shortened where it does not fit."""
+    """Write a line of text on a strip above a picture; it is shortened where it does not fit.
+
+    Example:
+        >>> label(torch.zeros(3, 64, 100), "anna").shape  # a strip above 64 px
+        (86, 100, 3)
+    """
     picture = to_picture(image)
     height = size or max(14, picture.shape[1] // 14)
     strip = _text_strip(text, picture.shape[1], round(height * 1.6), height)
@@ -266,7 +276,14 @@ def sheet(
 
 
 def save_png(path: str | os.PathLike[str], image: Tensor | NDArray) -> Path:
-    """Write a picture as PNG, whole or not at all."""
+    """Write a picture as PNG, whole or not at all.
+
+    Example:
+        >>> import tempfile
+        >>> path = save_png(f"{tempfile.mkdtemp()}/red.png", torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1))
+        >>> Image.open(path).getpixel((0, 0))
+        (255, 0, 0)
+    """
     target = Path(path)
     with atomic_path(target) as temporary:
         Image.fromarray(to_picture(image)).save(temporary, format="PNG")

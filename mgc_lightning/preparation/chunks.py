@@ -35,6 +35,20 @@ class Chunks:
 
     Args:
         folder: of the work.
+
+    Example:
+        A picture without a face: what is kept is the reason.
+
+        >>> import tempfile, torch
+        >>> from mgc_lightning.pictures.drawing import save_png
+        >>> from mgc_lightning.preparation.faces import FaceSettings
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> photo = Photo("1.png", save_png(folder / "photos/1.png", torch.zeros(3, 64, 64)))
+        >>> chunks, preparer = Chunks(folder), FacePreparer(FaceSettings(landmarks=folder), folder)
+        >>> chunks.process(0, [photo], preparer)
+        ChunkReport(chunk=0, faces=0, rejected=1)
+        >>> chunks.done(0), list(chunks.rejected(1))
+        (True, [('1.png', 'no face', '')])
     """
 
     def __init__(self, folder: Path) -> None:

@@ -22,6 +22,15 @@ def claim(output: Path, described: dict[str, Any]) -> dict[str, Any] | None:
 
     Raises:
         MGCError: if it holds another set, or other files.
+
+    Example:
+        >>> import tempfile
+        >>> output = Path(tempfile.mkdtemp())
+        >>> claim(output, {"size": 224})  # a new folder is ours; and so is one of an interrupted run
+        >>> claim(output, {"size": 224})
+        >>> claim(output, {"size": 96})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: ... holds another set (size: 224 -> 96): give another folder
     """
     manifest, started = output / MANIFEST, output / WORK / SETTINGS
     if manifest.is_file():

@@ -52,6 +52,12 @@ def choose_detector(settings: FaceSettings, root: Path) -> FaceDetector:
 
     Raises:
         MGCError: if its weights or its package are missing.
+
+    Example:
+        >>> import tempfile
+        >>> settings = FaceSettings(landmarks=Path(tempfile.mkdtemp()))
+        >>> type(choose_detector(settings, Path("photos"))).__name__
+        'LandmarkFolder'
     """
     if settings.landmarks is not None:
         return LandmarkFolder(settings.landmarks, root, settings.convention)
@@ -80,6 +86,20 @@ class FacePreparer:
         settings: of the faces.
         root: of the photographs.
         detector: makes the detector, at the first photograph that needs it.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning.losses.identity import TEMPLATE_68
+        >>> from mgc_lightning.photographs.detection import DetectedFace
+        >>> from mgc_lightning.pictures.drawing import save_png
+        >>> class Known:
+        ...     def detect(self, image, path=None):
+        ...         return [DetectedFace(torch.tensor(TEMPLATE_68))]
+        >>> photo = Photo("1.png", save_png(f"{tempfile.mkdtemp()}/1.png", torch.rand(3, 224, 224)))
+        >>> preparer = FacePreparer(FaceSettings(), photo.path.parent, detector=lambda settings, root: Known())
+        >>> view = preparer.prepare(photo)
+        >>> view.facts["name"], len(view.facts["landmarks"]), abs(view.facts["yaw"]) < 15
+        ('1.png', 68, True)
     """
 
     def __init__(self, settings: FaceSettings, root: Path, detector: DetectorFactory = choose_detector) -> None:

@@ -31,6 +31,9 @@ def convert_official(
 
     Raises:
         MGCError: if the folder has another layout, or `output` holds something else.
+
+    Example:
+        >>> manifest = convert_official(Path("mgcnet_data"), Path("set"), PrepareSettings())  # doctest: +SKIP
     """
     splits: dict[str, list[dict[str, Any]]] = {}
     rejected: list[tuple[str, str, str]] = []

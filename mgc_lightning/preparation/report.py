@@ -22,7 +22,16 @@ SHEET_ROWS = 12
 
 
 def summarise(triplets: Sequence[Triplet], rejected: Iterable[tuple[str, str, str]], photos: int) -> dict[str, Any]:
-    """Count targets by yaw, links, identities and rejections."""
+    """Count targets by yaw, links, identities and rejections.
+
+    Example:
+        >>> from mgc_lightning.triplets.grouping import Face
+        >>> views = tuple(Face(f"anna/{yaw}", "anna", "monday", float(yaw)) for yaw in (0, -20, 20))
+        >>> refused = [("anna/7", "blurred", "sharpness 1.20")]
+        >>> summary = summarise([Triplet(views, 2, "train")], refused, photos=4)
+        >>> summary["samples"], summary["links"], summary["rejected"]
+        (1, {'0': 0, '1': 0, '2': 1}, {'blurred': 1})
+    """
     yaws = [triplet.views[0].yaw for triplet in triplets]
     reasons = Counter(reason for _, reason, _ in rejected)
     people = {view.identity or view.name for triplet in triplets for view in triplet.views}
@@ -38,7 +47,13 @@ def summarise(triplets: Sequence[Triplet], rejected: Iterable[tuple[str, str, st
 
 
 def histogram(summary: dict[str, Any]) -> Table:
-    """Draw the summary as a table with bars."""
+    """Draw the summary as a table with bars.
+
+    Example:
+        >>> summary = summarise([], [("anna/7", "blurred", "sharpness 1.20")], photos=1)
+        >>> list(histogram(summary).columns[0].cells)[-1]
+        'refused: blurred'
+    """
     table = Table(title=f"{summary['samples']} samples of {summary['identities']} people", show_header=False, box=None)
     rows = [(f"link {link}", count) for link, count in summary["links"].items()]
     edges = summary["target_yaw_edges"]

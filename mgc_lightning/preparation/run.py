@@ -43,7 +43,7 @@ def prepare(
     detector: DetectorFactory = choose_detector,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Prepare a set, or go on where an interrupted run stopped; the result is the same.
+    r"""Prepare a set, or go on where an interrupted run stopped; the result is the same.
 
     Args:
         source: the photographs; or a folder, a .csv list or a data set; or videos.
@@ -58,6 +58,21 @@ def prepare(
 
     Raises:
         MGCError: if there is no source, `output` holds anything else, or cannot be written, or no photograph is usable.
+
+    Example:
+        Three photographs of one person, with the points of each in a file.
+
+        >>> import tempfile
+        >>> from mgc_lightning.losses.identity import TEMPLATE_68
+        >>> from mgc_lightning.pictures.drawing import save_png
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for number in range(3):
+        ...     _ = save_png(folder / f"photos/anna/{number}.png", torch.rand(3, 224, 224))
+        ...     _ = (folder / f"photos/anna/{number}.txt").write_text("\n".join(f"{u} {v}" for u, v in TEMPLATE_68))
+        >>> settings = PrepareSettings(FaceSettings(landmarks=folder / "photos"))
+        >>> manifest = prepare(folder / "photos", folder / "set", settings)
+        >>> manifest["summary"]["samples"], manifest["summary"]["links"]  # three moments, as far as anyone knows
+        (1, {'0': 1, '1': 0, '2': 0})
     """
     output = Path(output)
     if not isinstance(source, PhotoSource):

@@ -63,6 +63,12 @@ class PrepareSettings:
         shard_samples: samples of a shard.
         kind: layout of the source; auto looks.
         every: between frames of a video.
+
+    Example:
+        >>> settings = PrepareSettings(FaceSettings(detector="mediapipe"), GroupingSettings(min_step=12.0))
+        >>> described = settings.describe()
+        >>> described["faces"]["detector"], described["grouping"]["min_step"], described["faces"]["size"]
+        ('mediapipe', 12.0, 224)
     """
 
     faces: FaceSettings = field(default_factory=FaceSettings)

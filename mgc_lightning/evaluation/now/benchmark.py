@@ -54,6 +54,14 @@ def benchmark_now(
 
     Raises:
         MGCError: if the data set or a prediction is missing or cannot be read, or predictions look wrong.
+
+    Example:
+        `mgc synthesize now --output now` has written a set with predictions.
+
+        >>> predictions = Path("now/predictions/mean_face")
+        >>> run = benchmark_now(Path("now"), predictions, Path("mean_face.json"))  # doctest: +SKIP
+        >>> len(run.scores.predictions), run.missing, run.scores.total.median < 3.0  # mm  # doctest: +SKIP
+        (40, [], True)
     """
     unit = settings.metrical
     folder = NoWFolder(output, unit is not None, settings.challenge)

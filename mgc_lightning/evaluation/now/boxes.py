@@ -21,6 +21,13 @@ def read_dictionary(path: Path) -> dict[str, Any]:
 
     Raises:
         MGCError: if it is missing or holds anything else.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "box.npy"
+        >>> write_detected_box(path, [10, 20, 110, 140])
+        >>> read_dictionary(path)
+        {'left': 10.0, 'top': 20.0, 'right': 110.0, 'bottom': 140.0}
     """
     found = load_arrays(path)
     if isinstance(found, np.ndarray) and found.dtype.hasobject and found.ndim == 0:

@@ -14,7 +14,16 @@ from mgc_lightning.metrics.now.aggregate import CURVE_LIMIT_MM, cumulative_curve
 
 
 def write_curve_csv(path: Path, pooled: Float[NDArray, " N"]) -> None:
-    """Write distance (mm) and percent of the pool within it, every hundredth of a millimetre up to 8."""
+    """Write distance (mm) and percent of the pool within it, every hundredth of a millimetre up to 8.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "curve.csv"
+        >>> write_curve_csv(path, np.array([0.5, 1.5]))
+        >>> lines = path.read_text().splitlines()
+        >>> lines[0], lines[101]  # half of the points within 1 mm
+        ('distance_mm,percent', '1.00,50.000000')
+    """
     grid, percent = thinned_curve(pooled)
     lines = ["distance_mm,percent", *(f"{d:.2f},{p:.6f}" for d, p in zip(grid, percent, strict=True))]
     with atomic_path(path) as temporary:

@@ -38,6 +38,11 @@ class NoWImage:
         challenge: folder of the challenge.
         file: name of the photograph.
         line: the line of the list, as it stands there.
+
+    Example:
+        >>> image = NoWImage("anna", "selfie", "1.jpg", line="iphone_pictures/anna/selfie/1.jpg")
+        >>> image.name, image.stem.as_posix()
+        ('anna/selfie/1.jpg', 'anna/selfie/1')
     """
 
     subject: str
@@ -57,7 +62,7 @@ class NoWImage:
 
 
 class NoWDataset:
-    """Find and read what belongs to the images of a NoW data set.
+    r"""Find and read what belongs to the images of a NoW data set.
 
     Args:
         root: the evaluator's folder: `imagepathsvalidation.txt` or `imagepathstest.txt`, `scans/<SUBJECT>/*.obj` and
@@ -66,6 +71,13 @@ class NoWDataset:
 
     Raises:
         MGCError: if `root` is no folder.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> _ = (root / "imagepathsvalidation.txt").write_text("anna/selfie/1.jpg\nanna/multiview_neutral/2.jpg\n")
+        >>> [image.name for image in NoWDataset(root).images("validation", challenge="selfie")]
+        ['anna/selfie/1.jpg']
     """
 
     def __init__(self, root: str | Path, photos: str | Path | None = None) -> None:
@@ -170,6 +182,13 @@ def read_picked_points(path: Path) -> Float[NDArray, "7 3"]:
 
     Raises:
         MGCError: if there are not seven points with x, y and z.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "scan.pp"
+        >>> _ = path.write_text("".join(f'<point x="{x}" y="0" z="9" active="1"/>' for x in range(7)))
+        >>> read_picked_points(path)[6].tolist()
+        [6.0, 0.0, 9.0]
     """
     points = []
     for attributes in _POINT.findall(path.read_text(encoding="utf-8", errors="replace")):

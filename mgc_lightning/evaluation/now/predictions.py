@@ -44,6 +44,12 @@ def find_predictions(folder: Path, images: list[NoWImage]) -> tuple[list[NoWPred
 
     Raises:
         MGCError: if there is no such folder.
+
+    Example:
+        >>> import tempfile
+        >>> image = NoWImage("anna", "selfie", "1.jpg", "anna/selfie/1.jpg")
+        >>> find_predictions(Path(tempfile.mkdtemp()), [image])
+        ([], ['anna/selfie/1.jpg'])
     """
     if not folder.is_dir():
         raise MGCError(f"{folder}: no such folder of predictions")
@@ -80,6 +86,13 @@ def read_landmarks(path: Path) -> Float[NDArray, "7 3"]:
 
     Raises:
         MGCError: if the file holds anything else.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "1.npy"
+        >>> np.save(path, np.arange(21.0).reshape(1, 7, 3))
+        >>> read_landmarks(path).shape
+        (7, 3)
     """
     try:
         if path.suffix == ".npy":

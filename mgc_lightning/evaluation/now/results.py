@@ -23,6 +23,11 @@ class NoWFolder(BenchmarkFolder):
         output: the JSON file.
         metrical: whether the run is metrical.
         challenge: the challenge, or None for all.
+
+    Example:
+        >>> run = NoWFolder(Path("scores/mine.json"), challenge="selfie")
+        >>> run.distances.as_posix()
+        'scores/mine/mine_computed_distances_selfie.npy'
     """
 
     metrical: bool = False
@@ -52,7 +57,15 @@ class NoWFolder(BenchmarkFolder):
 
 
 def results_json(scores: NoWScores, missing: Sequence[str]) -> dict[str, Any]:
-    """Give the results as plain values."""
+    """Give the results as plain values.
+
+    Example:
+        >>> from mgc_lightning.metrics.now.scores import ScoredPrediction
+        >>> scores = NoWScores([ScoredPrediction("anna/selfie/1.jpg", np.array([1.0, 2.0, 6.0]))])
+        >>> found = results_json(scores, missing=["anna/selfie/2.jpg"])
+        >>> found["median"], found["mean"], found["missing"]
+        (2.0, 3.0, ['anna/selfie/2.jpg'])
+    """
     total = scores.total
     return {
         "median": total.median,

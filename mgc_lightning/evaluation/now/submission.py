@@ -36,6 +36,14 @@ def submit_now(
     Raises:
         MGCError: if the network cannot be used, a photograph or its box is missing, or what was written is no face
             in millimetres.
+
+    Example:
+        By the network that comes with the package, on a set that `mgc synthesize now --output now` has written.
+
+        >>> settings = NoWSubmissionSettings(split="validation")
+        >>> submission = submit_now(None, Path("now"), Path("mine"), settings)  # doctest: +SKIP
+        >>> len(submission.names), submission.neutral  # doctest: +SKIP
+        (40, True)
     """
     predictor = as_predictor(network)
     dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset, settings.photos)
@@ -57,6 +65,14 @@ def validate_submission(folder: Path, images: list[NoWImage]) -> None:
 
     Raises:
         MGCError: naming the first file that is missing, cannot be read, or whose landmarks are no face in mm.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning import load_face_model
+        >>> model, folder = load_face_model(), Path(tempfile.mkdtemp())
+        >>> image = NoWImage("anna", "selfie", "1.jpg", "anna/selfie/1.jpg")
+        >>> write_prediction(folder, image, model.mean, model.faces, model.landmarks7(model.mean))
+        >>> validate_submission(folder, [image])  # a face in mm
     """
     found, missing = find_predictions(folder, images)
     if missing:

@@ -15,7 +15,16 @@ from mgc_lightning.metrics.now.scores import NoWScores
 
 
 def scores_table(scores: NoWScores, unit: Unit | None = None, split: NoWSplit | None = None) -> Table:
-    """Lay out the errors of all images and of each challenge, and the published rows, marked as such."""
+    """Lay out the errors of all images and of each challenge, and the published rows, marked as such.
+
+    Example:
+        >>> import numpy as np
+        >>> from mgc_lightning.metrics.now.scores import ScoredPrediction
+        >>> scores = NoWScores([ScoredPrediction("anna/selfie/1.jpg", np.array([1.0, 2.0, 6.0]))])
+        >>> table = scores_table(scores)
+        >>> list(table.columns[0].cells)[:2], list(table.columns[1].cells)[:2]
+        (['selfie', 'all'], ['2.00', '2.00'])
+    """
     kind = "non-metrical" if unit is None else f"metrical ({unit})"
     table = Table(title=f"NoW{f', {split}' if split else ''}, {kind}, mm")
     table.add_column("")

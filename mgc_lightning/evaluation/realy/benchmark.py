@@ -47,6 +47,14 @@ def benchmark_realy(
 
     Raises:
         MGCError: if the data set, the topology or a prediction is missing or cannot be read.
+
+    Example:
+        `mgc synthesize realy --output realy` has written a set with predictions.
+
+        >>> predictions = Path("realy/predictions/mean_face")
+        >>> run = benchmark_realy(Path("realy"), predictions, Path("mean_face.json"), "makehuman-1")  # doctest: +SKIP
+        >>> len(run.scores.predictions), run.scores.total < 3.0  # mm  # doctest: +SKIP
+        (10, True)
     """
     folder = REALYFolder(output)
     dataset = dataset if isinstance(dataset, REALYDataset) else REALYDataset(dataset)
@@ -93,7 +101,15 @@ def prediction_key(prediction: REALYPrediction, dataset: REALYDataset, digest: s
 
 
 def topology_digest(topology: Topology) -> str:
-    """Fingerprint what of a topology decides results."""
+    """Fingerprint what of a topology decides results.
+
+    Example:
+        >>> from mgc_lightning.evaluation.realy.topology import load_topology
+        >>> topology = load_topology("makehuman")
+        >>> other = replace(topology, mask=np.arange(topology.vertex_count) < 3000)
+        >>> topology_digest(other) == topology_digest(topology)  # what is measured to is part of it
+        False
+    """
     digest = hashlib.sha256()
     for array in (topology.faces, topology.triangles, topology.weights, topology.mask):
         digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())

@@ -65,7 +65,7 @@ class REALYImage:
 
 
 class REALYDataset:
-    """Find and read what belongs to the subjects of a REALY data set.
+    r"""Find and read what belongs to the subjects of a REALY data set.
 
     Args:
         root: folder that holds `REALY_HIFI3D_keypoints/`, `REALY_scan_region/` and `metrical_scale.txt`.
@@ -76,6 +76,17 @@ class REALYDataset:
 
     Raises:
         MGCError: if `root` is no folder.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / KEYPOINTS).mkdir()
+        >>> for subject in (1, 2, 10):
+        ...     (root / KEYPOINTS / f"{subject}.obj").touch()
+        >>> _ = (root / SCALES).write_text("9.1\n9.3\n")
+        >>> dataset = REALYDataset(root)
+        >>> dataset.subjects, dataset.scale(2)  # mm per model unit
+        ([1, 2, 10], 9.3)
     """
 
     def __init__(self, root: str | Path, photos: str | Path | None = None, landmarks: str | Path | None = None) -> None:

@@ -20,7 +20,17 @@ _LIGHT = np.array([0.25, 0.35, 0.9])
 
 
 def error_colors(region: RegionError) -> Float[NDArray, "N 3"]:
-    """Colour the vertices of a region by the jet map from 0 to half a model unit."""
+    """Colour the vertices of a region by the jet map from 0 to half a model unit.
+
+    Example:
+        >>> from mgc_lightning.metrics.realy.ricp import RegionalAlignment
+        >>> from mgc_lightning.metrics.realy.surface import PosedVerts
+        >>> verts, errors, faces = np.zeros((3, 3)), np.array([0.0, 2.25, 9.0]), np.array([[0, 1, 2]])  # errors in mm
+        >>> alignment = RegionalAlignment(PosedVerts.at_rest(verts), fits=1)
+        >>> region = RegionError(3.75, errors, verts, faces, verts, alignment, solves=7, scale=9.0)
+        >>> error_colors(region).round(1).tolist()  # blue, green, and red from half a model unit on
+        [[0.0, 0.0, 0.5], [0.5, 1.0, 0.5], [0.5, 0.0, 0.0]]
+    """
     errors = region.vertex_errors / (RED_AT * region.scale)
     return colormaps["jet"](np.clip(errors, 0.0, 1.0))[:, :3]
 

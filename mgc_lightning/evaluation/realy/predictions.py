@@ -114,5 +114,14 @@ def read_prediction(
 
 
 def write_prediction(folder: Path, image: REALYImage, verts: ArrayLike, faces: ArrayLike, suffix: str = ".obj") -> None:
-    """Write a prediction in the official layout: a float32 mesh."""
+    """Write a prediction in the official layout: a float32 mesh.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("2", "10", "2_1"):
+        ...     write_prediction(folder, REALYImage(name), 10 * np.eye(3), np.array([[0, 1, 2]]))
+        >>> [prediction.name for prediction in list_predictions(folder)]  # frontal ones first
+        ['2', '10', '2_1']
+    """
     write_mesh(folder / f"{image.name}{suffix}", np.asarray(verts, np.float32), faces)

@@ -20,6 +20,11 @@ class REALYFolder(BenchmarkFolder):
 
     Attributes:
         output: the JSON file.
+
+    Example:
+        >>> run = REALYFolder(Path("scores/mine.json"))
+        >>> run.error_text.as_posix(), run.error_maps.as_posix()
+        ('scores/mine/REALY_error.txt', 'scores/mine/error_maps')
     """
 
     @property
@@ -34,7 +39,16 @@ class REALYFolder(BenchmarkFolder):
 
 
 def results_json(scores: REALYScores, missing: Sequence[str]) -> dict[str, Any]:
-    """Give the results as plain values; what is undefined (the deviation of one prediction) is None."""
+    """Give the results as plain values; what is undefined (the deviation of one prediction) is None.
+
+    Example:
+        >>> import numpy as np
+        >>> from mgc_lightning.metrics.realy.scores import ScoredPrediction
+        >>> scores = REALYScores([ScoredPrediction("1", np.array([1.0, 2.0, 3.0, 4.0]))])
+        >>> found = results_json(scores, missing=["2"])
+        >>> sorted(found), found["missing"]
+        (['all', 'missing', 'n', 'regions', 'subjects'], ['2'])
+    """
     return {
         "all": _defined(scores.total),
         "n": len(scores.predictions),

@@ -37,6 +37,13 @@ def submit_realy(
     Raises:
         MGCError: if the network cannot be used, a photograph or its landmarks are missing, or the topology has no
             keypoints or is another one.
+
+    Example:
+        By the network that comes with the package, on a set that `mgc synthesize realy --output realy` has written.
+
+        >>> submission = submit_realy(None, Path("realy"), Path("mine"))  # doctest: +SKIP
+        >>> len(submission.names), submission.topology  # doctest: +SKIP
+        (10, 'makehuman')
     """
     predictor = as_predictor(network)
     model = predictor.face_model

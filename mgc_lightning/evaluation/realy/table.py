@@ -15,7 +15,16 @@ from mgc_lightning.metrics.realy.scores import REALYScores
 
 
 def scores_table(scores: REALYScores, view: REALYView) -> Table:
-    """Lay out mean +- std and median of the regions, and the published rows of the view, marked as such."""
+    """Lay out mean +- std and median of the regions, and the published rows of the view, marked as such.
+
+    Example:
+        >>> import numpy as np
+        >>> from mgc_lightning.metrics.realy.scores import ScoredPrediction
+        >>> errors = np.array([1.0, 2.0, 3.0, 4.0])
+        >>> table = scores_table(REALYScores([ScoredPrediction("1", errors), ScoredPrediction("2", errors)]), "frontal")
+        >>> [next(iter(column.cells)) for column in table.columns[:3]]
+        ['these predictions', '1.000 ± 0.000 (1.000)', '2.000 ± 0.000 (2.000)']
+    """
     table = Table(title=f"REALY, {view} view, mm: mean ± std (median); n = {len(scores.predictions)}")
     for column in ("", *REGIONS, "all"):
         table.add_column(column, justify="left" if not column else "right", no_wrap=True)

@@ -86,7 +86,15 @@ def _shipped(name: str, vertex_count: int, faces: Int[NDArray, "F 3"]) -> Topolo
 
 
 def inner_parts(model: FaceModel) -> Bool[NDArray, " N"]:
-    """Mark the vertices that no skin point may lie on: mouth cavity, teeth, eyeballs."""
+    """Mark the vertices that no skin point may lie on: mouth cavity, teeth, eyeballs.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> inner = inner_parts(model)
+        >>> bool(inner[model.region("teeth").numpy()].all()), bool(inner[model.region("nose").numpy()].any())
+        (True, False)
+    """
     marks = [model.region(name).cpu().numpy() for name in _INNER_PARTS if name in model.region_names]
     return np.any(marks, axis=0) if marks else np.zeros(model.num_verts, dtype=bool)
 
@@ -96,6 +104,16 @@ def write_topology(topology: Topology, verts: Float[NDArray, "N 3"], path: Path)
 
     Raises:
         MGCError: if a keypoint lies on no face of the topology.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning import load_face_model
+        >>> path = Path(tempfile.mkdtemp()) / "mine.obj"
+        >>> topology = load_topology("makehuman")
+        >>> write_topology(topology, load_face_model().mean.numpy(), path)
+        >>> again = read_topology(path)
+        >>> again.name, bool(np.abs(again.weights - topology.weights).max() < 1e-6)
+        ('mine', True)
     """
     rows = []
     ordered = {tuple(sorted(face)): number for number, face in enumerate(topology.faces.tolist())}
@@ -147,6 +165,13 @@ def read_mask(path: Path, vertex_count: int) -> Bool[NDArray, " N"]:
 
     Raises:
         MGCError: if the file is missing, holds anything else, or has another number of values.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mask.txt"
+        >>> _ = path.write_text("0, 1, 1")
+        >>> read_mask(path, 3).tolist()
+        [False, True, True]
     """
     if not path.is_file():
         raise MGCError(f"{path}: no such mask file")

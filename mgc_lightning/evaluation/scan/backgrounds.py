@@ -24,6 +24,12 @@ def draw_background(kind: str, size: int, rng: np.random.Generator) -> Float[NDA
         kind: `plain`, a wall with a gradient of light; `busy`, things that hide each other, more or less in focus.
         size: side in px.
         rng: the only source of chance.
+
+    Example:
+        >>> wall = draw_background("plain", 64, np.random.default_rng(0))
+        >>> things = draw_background("busy", 64, np.random.default_rng(0))
+        >>> wall.shape, bool(things.std() > wall.std())
+        ((64, 64, 3), True)
     """
     return _wall(size, rng) if kind == "plain" else _things(size, rng)
 

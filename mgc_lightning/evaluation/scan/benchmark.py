@@ -178,14 +178,29 @@ def _references(result: HeadResult, model: FaceModel) -> list[ScanScore]:
 
 
 def paint_by_basis(face_model: FaceModel, seed: int) -> Float[Tensor, "N 3"]:
-    """Draw colours from the face model's own albedo basis."""
+    """Draw colours from the face model's own albedo basis.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> colors = paint_by_basis(model, seed=1)
+        >>> colors.shape, torch.equal(colors, paint_by_basis(model, seed=1))
+        (torch.Size([4032, 3]), True)
+    """
     generator = torch.Generator().manual_seed(seed)
     numbers = torch.randn(face_model.layout.albedo, generator=generator).clamp(-3, 3)
     return face_model.texture(numbers.to(face_model.mean))
 
 
 def mean_face(model: FaceModel) -> PredictedFace:
-    """Give the mean face as a prediction."""
+    """Give the mean face as a prediction.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> face = mean_face(load_face_model())
+        >>> face.verts.shape, face.landmarks7.shape, face.identity  # a mesh, as any method's: it has no coefficients
+        (torch.Size([4032, 3]), torch.Size([7, 3]), None)
+    """
     colors = model.albedo_mean.cpu()
     return PredictedFace(model.mean.cpu(), model.faces.cpu(), model.landmarks7(model.mean).cpu(), colors)
 

@@ -71,6 +71,18 @@ def take_photograph(
         plan: camera, light, background, noise.
         size: side in px.
         renderer: finds what is visible.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.evaluation.scan.plan import plan_photographs
+        >>> from mgc_lightning.evaluation.scan.settings import PhotographSettings
+        >>> from mgc_lightning.evaluation.scan.surfaces import painted_surface
+        >>> model = load_face_model()
+        >>> head = painted_surface(model.mean, model.faces, model.albedo_mean)
+        >>> plan = plan_photographs("anna", PhotographSettings(image_size=64))[0]
+        >>> photograph = take_photograph(head, plan, size=64)
+        >>> photograph.pixels.shape, photograph.jpeg[:2].hex(), bool(photograph.mask.mean() > 0.2)
+        ((64, 64, 3), 'ffd8', True)
     """
     renderer = renderer or FaceRenderer()
     large = SUPERSAMPLE * size

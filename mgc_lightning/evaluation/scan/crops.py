@@ -37,7 +37,13 @@ def by_points(reconstructor: FaceReconstructor, photograph: TakenPhotograph, poi
 
 
 def five_of_seven(points: Float[Tensor, "7 2"]) -> Float[Tensor, "5 2"]:
-    """Reduce NoW's seven points to the five of the alignment: an eye's centre is the middle of its corners."""
+    """Reduce NoW's seven points to the five of the alignment: an eye's centre is the middle of its corners.
+
+    Example:
+        >>> seven = torch.tensor([[10.0, 0], [20, 0], [40, 0], [50, 0], [30, 20], [20, 40], [40, 40]])
+        >>> five_of_seven(seven)[:2].tolist()  # middles of the eyes
+        [[15.0, 0.0], [45.0, 0.0]]
+    """
     return torch.stack([points[:2].mean(0), points[2:4].mean(0), points[4], points[5], points[6]])
 
 

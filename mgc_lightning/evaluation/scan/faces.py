@@ -34,6 +34,13 @@ class PredictedFace:
         T_cam_model: (4, 4), or None.
         landmarks: (68, 2) px of the photograph, or None.
         reconstruction: all of it, for pictures, or None.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> face = PredictedFace(model.mean, model.faces, model.landmarks7(model.mean))  # what every method has
+        >>> face.landmarks7.shape, face.colors, face.T_cam_model
+        (torch.Size([7, 3]), None, None)
     """
 
     verts: Float[Tensor, "N 3"]

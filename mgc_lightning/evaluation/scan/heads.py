@@ -98,6 +98,17 @@ def read_head(
 
     Raises:
         MGCError: if a file cannot be read, the unit cannot be true, or points and scan do not belong together.
+
+    Example:
+        >>> import json, tempfile
+        >>> from mgc_lightning import load_face_model, write_mesh
+        >>> model, path = load_face_model(), Path(tempfile.mkdtemp()) / "anna.ply"
+        >>> _ = write_mesh(path, model.mean, model.faces, model.albedo_mean)
+        >>> points = {"landmarks7": model.landmarks7(model.mean).tolist()}
+        >>> _ = path.with_suffix(".json").write_text(json.dumps(points))
+        >>> head = read_head(path, votes="vertices")
+        >>> head.name, head.landmarks.shape, head.sampled
+        ('anna', (7, 3), False)
     """
     mesh = read_textured_mesh(path)
     given = points or find_points(path)

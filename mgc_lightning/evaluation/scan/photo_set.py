@@ -82,6 +82,23 @@ def take_photographs(
         settings: of the photographs.
         about: what else the truth says.
         on_photograph: called after each.
+
+    Example:
+        Five photographs of a head of our own, from the left to the right.
+
+        >>> import tempfile
+        >>> from mgc_lightning import load_face_model, write_mesh
+        >>> from mgc_lightning.evaluation.scan.heads import read_head
+        >>> from mgc_lightning.evaluation.scan.plan import plan_photographs
+        >>> from mgc_lightning.evaluation.scan.surfaces import scan_surface
+        >>> model, folder, settings = load_face_model(), Path(tempfile.mkdtemp()), PhotographSettings(image_size=64)
+        >>> np.save(folder / "anna.npy", model.landmarks68(model.mean).double().numpy())
+        >>> scan = write_mesh(folder / "anna.ply", model.mean, model.faces, model.albedo_mean)
+        >>> head = read_head(scan, votes="vertices")
+        >>> surface, plans = scan_surface(head.mesh, head.T_head_scan), plan_photographs("anna", settings)[:5]
+        >>> taken = take_photographs(surface, head.landmarks, head, plans, folder, settings)
+        >>> [round(photograph.plan.yaw, -1) for photograph in taken], taken[0].read().shape
+        ([-50.0, -20.0, 0.0, 20.0, 50.0], torch.Size([3, 64, 64]))
     """
     taken = [_place(plan, landmarks, head, folder) for plan in plans]
     truth = _truth(taken, landmarks, head, settings, about or {})

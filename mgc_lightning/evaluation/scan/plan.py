@@ -77,7 +77,14 @@ class PhotographPlan:
 
 
 def plan_photographs(head: str, settings: PhotographSettings) -> list[PhotographPlan]:
-    """Plan the photographs of a head by its name and the seed; moments in order, their yaws in order."""
+    """Plan the photographs of a head by its name and the seed; moments in order, their yaws in order.
+
+    Example:
+        >>> from mgc_lightning.evaluation.scan.settings import PhotographSettings
+        >>> plans = plan_photographs("anna", PhotographSettings(distances=(0.4, 2.0)))
+        >>> len(plans), plans[0].name, plans[0].light == plans[1].light  # two distances, two lights, five yaws
+        (20, 'anna_0p40m_soft_0_yaw-53', True)
+    """
     key = [settings.seed, zlib.crc32(head.encode())]
     plans: list[PhotographPlan] = []
     moments = [(distance, kind) for distance in settings.distances for kind in LIGHTS]

@@ -66,6 +66,15 @@ def read_scan_points(path: Path) -> ScanPoints:
 
     Raises:
         MGCError: if the file is missing or holds anything else.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "scan.json"
+        >>> points = np.arange(204.0).reshape(68, 3).tolist()
+        >>> _ = path.write_text(json.dumps({"landmarks68": points, "scale_to_mm": 1000}))  # metres
+        >>> found = read_scan_points(path)
+        >>> found.landmarks7.shape, found.scale_to_mm, find_points(path.with_name("scan.obj")).name
+        ((7, 3), 1000.0, 'scan.json')
     """
     if not path.is_file():
         raise MGCError(f"{path}: no such file of points")

@@ -64,6 +64,11 @@ def benchmark_scans(
 
     Raises:
         MGCError: if a scan, its points, the network or a prediction cannot be used.
+
+    Example:
+        >>> report = benchmark_scans([Path("anna.obj")], Path("scans/"), device="cuda")  # doctest: +SKIP
+        >>> for row in report.rows:  # doctest: +SKIP
+        ...     print(row.section, row.name, row.values)
     """
     settings = settings or ScanBenchmarkSettings()
     sources = _pair(scans, points)

@@ -104,7 +104,14 @@ def score_faces(
 
 
 def inner_nme(predicted: Float[Tensor, "68 2"], true: Float[Tensor, "68 2"]) -> float:
-    """Average the distances of the 51 inner points; percent of the square root of the area of the box of all 68."""
+    """Average the distances of the 51 inner points; percent of the square root of the area of the box of all 68.
+
+    Example:
+        >>> true = torch.zeros(68, 2)
+        >>> true[16], true[8] = torch.tensor([100.0, 0.0]), torch.tensor([50.0, 100.0])  # a face 100 px wide and high
+        >>> inner_nme(true + torch.tensor([3.0, 4.0]), true)  # all points 5 px off
+        5.0
+    """
     size = (true.amax(0) - true.amin(0)).prod().sqrt()
     return float(100 * (predicted[INNER] - true[INNER]).norm(dim=-1).mean() / size)
 
@@ -128,7 +135,16 @@ def rotation(
 
 
 def seen_rotation(T_cam_model: Float[Tensor, "4 4"], centre: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
-    """Give the rotation (3, 3) relative to a camera that looks at `centre` (3,), model frame, by the shortest turn."""
+    """Give the rotation (3, 3) relative to a camera that looks at `centre` (3,), model frame, by the shortest turn.
+
+    Example:
+        >>> T = torch.eye(4)
+        >>> centre = torch.tensor([0.0, 0.0, 500.0])
+        >>> T[0, 3] = 500.0  # a face that looks ahead, 45 degrees off the axis, is seen from the side
+        >>> turn = seen_rotation(T, centre)
+        >>> (turn @ torch.tensor([0.0, 0.0, 1.0])).round(decimals=2)
+        tensor([-0.7100,  0.0000,  0.7100])
+    """
     R = T_cam_model[:3, :3]
     ray = torch.nn.functional.normalize(R @ centre + T_cam_model[:3, 3], dim=0)
     axis = torch.linalg.cross(torch.tensor([0.0, 0.0, 1.0], dtype=ray.dtype), ray)
@@ -144,14 +160,28 @@ def middle_of_face(points: Float[Tensor, "7 3"]) -> Float[Tensor, " 3"]:
 
 
 def mean_median(scores: Sequence[ScanScore]) -> float | None:
-    """Pool the distances of each head, as NoW does, and average the heads' medians; None without scores."""
+    """Pool the distances of each head, as NoW does, and average the heads' medians; None without scores.
+
+    Example:
+        >>> def score(head, *distances):
+        ...     return ScanScore(head, "detector", "alone", (), pool(np.array(distances)), np.array(distances))
+        >>> mean_median([score("anna", 1.0, 1.0), score("anna", 1.0, 5.0), score("ben", 3.0)])
+        2.0
+    """
     heads = dict.fromkeys(score.head for score in scores)
     medians = [pool([score.distances for score in scores if score.head == head]).median for head in heads]
     return fmean(medians) if medians else None
 
 
 def mean_of(scores: Sequence[ScanScore], value: str) -> float | None:
-    """Average a value over the photographs of each head, then over the heads; None where nobody knows it."""
+    """Average a value over the photographs of each head, then over the heads; None where nobody knows it.
+
+    Example:
+        >>> def score(head, rotation):
+        ...     return ScanScore(head, "detector", "alone", (), pool(np.ones(1)), np.ones(1), rotation=rotation)
+        >>> mean_of([score("anna", 4.0), score("anna", 6.0), score("ben", 2.0)], "rotation")  # degrees
+        3.5
+    """
     by_head: dict[str, list[float]] = {}
     for score in scores:
         number = getattr(score, value)

@@ -104,7 +104,13 @@ class SeveralSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanBenchmarkSettings(SeveralSettings, CropSettings, ScanSettings, PhotographSettings):
-    """Choose what is photographed, how crops are cut, and what is counted."""
+    """Choose what is photographed, how crops are cut, and what is counted.
+
+    Example:
+        >>> settings = ScanBenchmarkSettings(distances=(0.5,), yaws=(0.0,), detector="mediapipe", several=False)
+        >>> settings.image_size, settings.steps  # the rest as it is
+        (512, 150)
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -57,7 +57,15 @@ def spread(people: Mapping[str, Float[Tensor, "n D"]], size: int) -> Spread:
 def aligned_faces(
     verts: Sequence[Float[Tensor, "N 3"]], mean: Float[Tensor, "N 3"], mask: Tensor
 ) -> Float[Tensor, "n D"]:
-    """Bring neutral faces of one topology onto the mean face by similarities, and give the masked vertices in a row."""
+    """Bring neutral faces of one topology onto the mean face by similarities, and give the masked vertices in a row.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> rows = aligned_faces([model.mean, 1.2 * model.mean + 5.0], model.mean, model.face_mask)
+        >>> rows.shape[0], bool((rows[0] - rows[1]).abs().max() < 1e-3)  # size and place are left out
+        (2, True)
+    """
     rows = []
     for points in verts:
         s, R, t = similarity_fit(points[mask].double(), mean[mask].double())

@@ -39,7 +39,16 @@ class Surface:
 
 
 def scan_surface(mesh: TexturedMesh, T_head_scan: Float[NDArray, "4 4"]) -> Surface:
-    """Bring a scan to the head's frame."""
+    """Bring a scan to the head's frame.
+
+    Example:
+        >>> corners = np.array([[0.0, 0, 0], [10, 0, 0], [0, 10, 0]])
+        >>> scan = TexturedMesh(corners, corners, np.array([[0, 1, 2]]), colors=np.full((3, 3), 0.5))
+        >>> T_head_scan = np.diag([1.0, -1.0, -1.0, 1.0])  # half a turn about x
+        >>> surface = scan_surface(scan, T_head_scan)
+        >>> surface.verts[2].tolist(), surface.normals[0].tolist()
+        ([0.0, -10.0, 0.0], [0.0, 0.0, -1.0])
+    """
     verts = mesh.verts @ T_head_scan[:3, :3].T + T_head_scan[:3, 3]
     faces = torch.from_numpy(mesh.faces)
     return Surface(
@@ -53,7 +62,15 @@ def scan_surface(mesh: TexturedMesh, T_head_scan: Float[NDArray, "4 4"]) -> Surf
 
 
 def painted_surface(verts: ArrayLike, faces: Int[Tensor, "F 3"], colors: Float[Tensor, "N 3"]) -> Surface:
-    """Paint a mesh (N, 3), mm, head's frame, at its vertices."""
+    """Paint a mesh (N, 3), mm, head's frame, at its vertices.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> surface = painted_surface(model.mean, model.faces, model.albedo_mean)
+        >>> surface.normals.shape, surface.texture
+        (torch.Size([4032, 3]), None)
+    """
     points = torch.as_tensor(np.asarray(verts)).float()
     return Surface(points, faces, vertex_normals(points, faces), colors=colors.float())
 

@@ -13,7 +13,14 @@ from mgc_lightning.evaluation.scan.summary import IDENTITY, NOW, SummaryRow
 
 
 def summary_table(rows: Sequence[SummaryRow], heads: Sequence[str]) -> Table:
-    """Lay out the rows, a section for each kind of error."""
+    """Lay out the rows, a section for each kind of error.
+
+    Example:
+        >>> row = SummaryRow(NOW, "limit", {"detector": 0.4, "box": None})
+        >>> table = summary_table([row], ["anna", "ben"])
+        >>> str(table.title), list(table.columns[1].cells), list(table.columns[2].cells)
+        ('Scans: mean of 2 heads', ['', '0.40'], ['', '-'])
+    """
     columns = list(rows[0].values)
     shown = heads[0] if len(heads) == 1 else f"mean of {len(heads)} heads"
     table = Table(title=f"Scans: {shown}")

@@ -30,6 +30,15 @@ def open_source(places: Sequence[Path], kind: SourceKind = "auto", step: float =
 
     Raises:
         MGCError: if there is no such place, or nothing in it.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("1.jpg", "2.png", "notes.txt"):
+        ...     (folder / name).touch()
+        >>> source = open_source([folder])
+        >>> source.kind, [photo.name for photo in source.photos], len(source.skipped)
+        ('folder', ['1.jpg', '2.png'], 1)
     """
     kind = find_kind(places, kind)
     if kind == "videos":
@@ -62,7 +71,15 @@ def find_kind(places: Sequence[Path], kind: SourceKind = "auto") -> SourceKind:
 
 
 def guess_kind(places: Sequence[Path]) -> SourceKind:
-    """Guess the layout."""
+    """Guess the layout.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "clip.mp4").touch()
+        >>> guess_kind([folder])
+        'videos'
+    """
     first = places[0]
     if first.is_file():
         if first.suffix.lower() == ".csv":

@@ -49,12 +49,19 @@ def list_files(root: Path) -> list[Path]:
 
 
 def csv_source(file: Path) -> PhotoSource:
-    """Take the photographs of a list with a header: `path`, and where known `identity`, `capture`, `landmarks`.
+    r"""Take the photographs of a list with a header: `path`, and where known `identity`, `capture`, `landmarks`.
 
     Paths are relative to the list.
 
     Raises:
         MGCError: if the list has no column `path`, or a path twice.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "list.csv").write_text("path,identity\n1.jpg,anna\n2.jpg,anna\n")
+        >>> [(photo.name, photo.identity) for photo in csv_source(folder / "list.csv").photos]
+        [('1.jpg', 'anna'), ('2.jpg', 'anna')]
     """
     photos = []
     with open(file, newline="", encoding="utf-8-sig") as stream:

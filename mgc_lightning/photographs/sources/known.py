@@ -27,6 +27,15 @@ def lp300w_source(root: Path) -> PhotoSource:
     """Take 300W-LP: the synthetic turns of a photograph are one capture; a photograph and its mirror one identity.
 
     Landmarks are those of the data set (`landmarks/AFW/NAME_pts.mat`, the 3D type), where they are there.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp()) / "AFW"
+        >>> folder.mkdir()
+        >>> for name in ("AFW_1051618982_1_0.jpg", "AFW_1051618982_1_1.jpg"):
+        ...     (folder / name).touch()
+        >>> [(photo.identity, photo.capture) for photo in lp300w_source(folder.parent).photos]
+        [('AFW/AFW_1051618982_1', 'AFW/AFW_1051618982_1'), ('AFW/AFW_1051618982_1', 'AFW/AFW_1051618982_1')]
     """
     photos = []
     for path in (p for p in list_files(root) if p.suffix.lower() == ".jpg"):
@@ -49,7 +58,16 @@ def lp300w_source(root: Path) -> PhotoSource:
 
 
 def multipie_source(root: Path) -> PhotoSource:
-    """Take Multi-PIE (`.../SSS_NN_RR_CCC_LL.png`): one capture is a recording in one light by several cameras."""
+    """Take Multi-PIE (`.../SSS_NN_RR_CCC_LL.png`): one capture is a recording in one light by several cameras.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("001_01_01_051_07.png", "001_01_01_130_07.png"):  # two cameras, one moment and light
+        ...     (folder / name).touch()
+        >>> [(photo.identity, photo.capture) for photo in multipie_source(folder).photos]
+        [('001', '01-01-07'), ('001', '01-01-07')]
+    """
     photos, skipped = [], []
     for path in (p for p in list_files(root) if p.suffix.lower() in (".png", ".jpg")):
         match = _MULTIPIE.match(path.stem)
@@ -87,6 +105,13 @@ def read_mat_landmarks(file: Path) -> Float[Tensor, "68 2"]:
 
     Raises:
         MGCError: if the file is damaged or lacks them.
+
+    Example:
+        >>> import scipy.io, tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "image00002.mat"
+        >>> scipy.io.savemat(file, {"pt3d_68": np.tile([[100.0], [50.0], [0.0]], 68)})
+        >>> read_mat_landmarks(file)[0]  # from MATLAB's px, counted from 1, to centres at +.5
+        tensor([99.5000, 49.5000])
     """
     import scipy.io
 

@@ -23,6 +23,12 @@ class Photo:
         capture: the moment and the light: photographs of one identity and capture are linked. Empty: its own.
         frame: number of the frame of a video, else -1.
         landmarks: file that the source brings.
+
+    Example:
+        >>> linked = [Photo(f"anna/{n}.jpg", Path(f"photos/anna/{n}.jpg"), "anna", "monday") for n in range(3)]
+        >>> frame = Photo("clip.mp4/000030", Path("clip.mp4"), identity="clip", frame=30)
+        >>> linked[0].capture == linked[1].capture, frame.frame
+        (True, 30)
     """
 
     name: str

@@ -15,5 +15,14 @@ def read_source_photo(photo: Photo) -> Float[Tensor, "3 H W"]:
 
     Raises:
         MGCError: if it cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> path = Path(tempfile.mkdtemp()) / "1.png"
+        >>> Image.new("RGB", (4, 2), "red").save(path)
+        >>> read_source_photo(Photo("1.png", path))[:, 0, 0]
+        tensor([1., 0., 0.])
     """
     return read_frame(photo.path, photo.frame) if photo.frame >= 0 else read_photo(photo.path)

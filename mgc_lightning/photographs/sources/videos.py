@@ -28,6 +28,16 @@ def video_source(files: Sequence[Path], step: float = 1.0) -> PhotoSource:
 
     Raises:
         MGCError: if two videos have the same name.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning.reconstruction.video_files import write_video
+        >>> file = Path(tempfile.mkdtemp()) / "clip.mp4"
+        >>> with write_video(file, 32, 16, rate=10.0) as add:
+        ...     for _ in range(25):
+        ...         add(np.zeros((16, 32, 3), np.uint8))
+        >>> [photo.name for photo in video_source([file], step=1.0).photos]
+        ['clip.mp4/000000', 'clip.mp4/000010', 'clip.mp4/000020']
     """
     photos, skipped = [], []
     names = [file.name for file in files]
@@ -78,6 +88,16 @@ def video_frames(file: Path) -> Iterator[tuple[int, float, Float[Tensor, "3 H W"
 
     Raises:
         MGCError: if the file is missing or no video.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning.reconstruction.video_files import write_video
+        >>> file = Path(tempfile.mkdtemp()) / "clip.mp4"
+        >>> with write_video(file, 32, 16, rate=10.0) as add:
+        ...     for brightness in (0, 255):
+        ...         add(np.full((16, 32, 3), brightness, np.uint8))
+        >>> [(number, seconds, round(float(frame.mean()), 1)) for number, seconds, frame in video_frames(file)]
+        [(0, 0.0, 0.0), (1, 0.1, 1.0)]
     """
     import cv2
 
