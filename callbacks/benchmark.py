@@ -162,7 +162,15 @@ class BenchmarkCallback(L.Callback):
 
 
 def predict(network: FaceNetwork, images: Tensor) -> FaceCoefficients:
-    """Predict absolute coefficients of crops (B, 3, S, S), in full precision and evaluation mode."""
+    """Predict absolute coefficients of crops (B, 3, S, S), in full precision and evaluation mode.
+
+    Example:
+        >>> from mgc_lightning import Encoder, ResNet, load_face_model
+        >>> model = load_face_model()
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=4), model.layout.total), model, image_size=32)
+        >>> predict(network, torch.rand(2, 3, 32, 32)).identity.shape, network.training
+        (torch.Size([2, 80]), True)
+    """
     training = network.training
     network.eval()
     try:

@@ -44,6 +44,14 @@ class FacePicture:
         verts: (N, 3) mm.
         faces: (F, 3).
         colors: (N, 3) of the error.
+
+    Example:
+        >>> import numpy as np
+        >>> grey = np.full((TILE, TILE, 3), 128, np.uint8)
+        >>> nothing = torch.zeros(0, 3)
+        >>> face = FacePicture("anna/selfie/1.jpg", 1.31, grey, grey, nothing, nothing.long(), nothing)
+        >>> picture_sheet([face], error_limit=5.0).shape
+        (282, 688, 3)
     """
 
     name: str

@@ -61,6 +61,19 @@ class AFLW2000DataModule(L.LightningDataModule):
 
     Raises:
         MGCError: if the folder holds no annotated photographs.
+
+    Example:
+        >>> import scipy.io, tempfile
+        >>> from mgc_lightning.losses.identity import TEMPLATE_68
+        >>> from mgc_lightning.pictures.drawing import save_png
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = save_png(folder / "image00002.png", torch.rand(3, 224, 224))
+        >>> points = [*zip(*TEMPLATE_68, strict=True), [0.0] * 68]
+        >>> scipy.io.savemat(folder / "image00002.mat", {"pt3d_68": points, "Pose_Para": [[0.0, 0.5, 0.0]]})
+        >>> data = AFLW2000DataModule(folder, image_size=64, align="annotation")
+        >>> batch = next(iter(data.test_dataloader()))
+        >>> batch.images.shape, batch.names, batch.yaw.round()
+        (torch.Size([1, 3, 64, 64]), ['image00002'], tensor([29.]))
     """
 
     def __init__(
@@ -155,6 +168,13 @@ def read_yaw(file: Path) -> float:
 
     Raises:
         MGCError: if the file is damaged or lacks it.
+
+    Example:
+        >>> import scipy.io, tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "image00002.mat"
+        >>> scipy.io.savemat(file, {"Pose_Para": [[0.0, torch.pi / 6, 0.0]]})
+        >>> round(read_yaw(file), 3)
+        30.0
     """
     import scipy.io
 

@@ -32,6 +32,13 @@ class NoWDataModule(BenchmarkDataModule):
 
     Raises:
         MGCError: if the data set, or a list, photograph, box or scan of it is missing.
+
+    Example:
+        On a set that `mgc synthesize now --output now` has written.
+
+        >>> data = NoWDataModule(Path("now"), challenge="selfie", image_size=96)  # doctest: +SKIP
+        >>> len(data.images), data.photos[0].images.shape  # doctest: +SKIP
+        (10, torch.Size([1, 3, 96, 96]))
     """
 
     def __init__(

@@ -32,6 +32,13 @@ class REALYDataModule(BenchmarkDataModule):
 
     Raises:
         MGCError: if the data set, or an image, its landmarks or its scan is missing.
+
+    Example:
+        On a set that `mgc synthesize realy --output realy` has written.
+
+        >>> data = REALYDataModule(Path("realy"), view="side", image_size=96)  # doctest: +SKIP
+        >>> len(data.images), data.photos[0].images.shape  # doctest: +SKIP
+        (40, torch.Size([1, 3, 96, 96]))
     """
 
     def __init__(

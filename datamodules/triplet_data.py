@@ -28,6 +28,11 @@ class TripletData(L.LightningDataModule):
         focal: focal length in px at 224 px, likewise.
         batch_size: triplets a step and process.
         num_workers: processes that load.
+
+    Example:
+        >>> data = TripletData(image_size=224, focal=4700.0, batch_size=2, num_workers=0)
+        >>> [batch.tolist() for batch in data.evaluation_loader(range(9), size=3)]  # any map-style data set
+        [[0, 1], [2]]
     """
 
     def __init__(self, image_size: int, focal: float, batch_size: int, num_workers: int) -> None:

@@ -48,6 +48,22 @@ class TripletDataModule(TripletData):
 
     Raises:
         MGCError: if there is no set, or no sample to train on.
+
+    Example:
+        Two samples of random pictures; `mgc prepare` makes such sets of photographs.
+
+        >>> import json, tempfile, torch
+        >>> from mgc_lightning.triplets.samples import ViewFiles, encode_jpeg, sample_files
+        >>> from mgc_lightning.triplets.shards import MANIFEST, write_shard
+        >>> picture, skin = encode_jpeg(torch.rand(3, 64, 64), 95), encode_jpeg(torch.ones(1, 64, 64), 95)
+        >>> view = ViewFiles(picture, skin, {"name": "anna", "landmarks": [[9.0, 9.0]] * 68})
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> shard = write_shard(folder / "train-0.tar", [sample_files([view] * 3, link=2, key=key) for key in "01"])
+        >>> _ = (folder / MANIFEST).write_text(json.dumps({"format": 1, "splits": {"train": [shard]}}))
+        >>> data = TripletDataModule(str(folder), image_size=32, batch_size=2, num_workers=0, augment=False)
+        >>> batch = data.triplets(next(iter(data.train_dataloader())))
+        >>> batch.images.shape, batch.link
+        (torch.Size([2, 3, 3, 32, 32]), tensor([2, 2]))
     """
 
     def __init__(

@@ -66,6 +66,12 @@ def write_reconstruction(
 
     Returns:
         The files.
+
+    Example:
+        >>> from mgc_lightning import FaceReconstructor
+        >>> reconstructor = FaceReconstructor.from_pretrained()  # doctest: +SKIP
+        >>> face = reconstructor.reconstruct("anna.jpg")  # doctest: +SKIP
+        >>> files = write_reconstruction(face, "faces/anna", reconstructor.face_model, neutral=True)  # doctest: +SKIP
     """
     target = Path(folder)
     renderer = renderer or FaceRenderer()
@@ -87,7 +93,20 @@ def write_reconstruction(
 
 
 def describe_coefficients(face: Reconstruction, face_model: FaceModel) -> dict[str, Any]:
-    """Put the coefficients into words and plain numbers."""
+    """Put the coefficients into words and plain numbers.
+
+    Example:
+        >>> import torch
+        >>> from mgc_lightning import FaceReconstructor
+        >>> from mgc_lightning.losses.identity import TEMPLATE_68
+        >>> reconstructor = FaceReconstructor.from_pretrained()
+        >>> face = reconstructor.reconstruct(torch.rand(3, 224, 224), landmarks=torch.tensor(TEMPLATE_68))
+        >>> described = describe_coefficients(face, reconstructor.face_model)
+        >>> sorted(described)
+        ['albedo', 'expression', 'expression_names', 'face_model', 'identity', 'light', 'pose']
+        >>> list(described["pose"])
+        ['rz', 'ry', 'rx', 'tx', 'ty', 'tz']
+    """
     c = face.coefficients
     names = face_model.expression_names
     return {

@@ -36,6 +36,15 @@ def find_inputs(places: Sequence[str | Path]) -> Inputs:
 
     Raises:
         MGCError: if a pattern matches nothing, or a folder holds nothing to reconstruct.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("1.jpg", "clip.mp4", "notes.txt"):
+        ...     (folder / name).touch()
+        >>> found = find_inputs([folder])
+        >>> [path.name for path in found.photos], [path.name for path in found.videos], len(found.skipped)
+        (['1.jpg'], ['clip.mp4'], 1)
     """
     found = Inputs()
     for place in map(str, places):

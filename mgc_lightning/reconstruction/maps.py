@@ -27,6 +27,14 @@ class GeometryMaps:
     Attributes:
         depth: (H, W) camera z in mm, 0 where there is no face.
         normals: (H, W, 3) unit vectors in the camera's frame (x right, y down, z away), 0 where there is no face.
+
+    Example:
+        >>> depth = torch.tensor([[0.0, 640.0]])  # mm; nothing at the first pixel
+        >>> maps = GeometryMaps(depth, torch.tensor([[[0.0, 0.0, 0.0], [0.0, 0.0, -1.0]]]))
+        >>> maps.mask.tolist(), depth_unit(maps), depth_steps(maps).tolist()
+        ([[False, True]], 0.1, [[0, 6400]])
+        >>> draw_normals(maps)[0].tolist()  # a normal toward the camera is blue
+        [[0, 0, 0], [128, 128, 255]]
     """
 
     depth: Float[Tensor, "H W"]
@@ -50,7 +58,13 @@ def face_window(face: Reconstruction, margin: int = 0) -> Window:
 
 
 def window_intrinsics(K: Float[Tensor, "3 3"], window: Window) -> Float[Tensor, "3 3"]:
-    """Give the intrinsics of a part of an image."""
+    """Give the intrinsics of a part of an image.
+
+    Example:
+        >>> K = torch.tensor([[1000.0, 0.0, 320.0], [0.0, 1000.0, 240.0], [0.0, 0.0, 1.0]])
+        >>> window_intrinsics(K, (100, 50, 400, 350))[:2, 2]  # the principal point moves with the corner
+        tensor([220., 190.])
+    """
     moved = K.clone()
     moved[0, 2] -= window[0]
     moved[1, 2] -= window[1]

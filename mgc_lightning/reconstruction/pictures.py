@@ -101,7 +101,17 @@ def _paste(face: Reconstruction, draw: Callable[[Tensor, tuple[int, int]], Figur
 def draw_in_photograph(
     face: Reconstruction, face_model: FaceModel, renderer: FaceRenderer, style: Style = "lit"
 ) -> Picture:
-    """Draw a face on its photograph in a style of `draw_face`."""
+    """Draw a face on its photograph in a style of `draw_face`.
+
+    Example:
+        >>> from mgc_lightning import FaceReconstructor, FaceRenderer
+        >>> from mgc_lightning.losses.identity import TEMPLATE_68
+        >>> reconstructor = FaceReconstructor.from_pretrained()
+        >>> face = reconstructor.reconstruct(torch.rand(3, 224, 224), landmarks=torch.tensor(TEMPLATE_68))
+        >>> picture = draw_in_photograph(face, reconstructor.face_model, FaceRenderer(), "geometry")
+        >>> picture.shape, bool((picture[0] == to_picture(face.image)[0]).all())  # above the face, the photograph
+        ((224, 224, 3), False)
+    """
     mesh = _batched(face.mesh)
 
     def draw(K: Tensor, window: tuple[int, int]) -> Figure:

@@ -40,6 +40,16 @@ class FaceFinder:
     Args:
         reconstructor: with a detector, where neither landmarks nor a box are given.
         where: landmarks, a box, or which of the detected faces.
+
+    Example:
+        >>> from mgc_lightning import Encoder, FaceNetwork, FaceReconstructor, Predictor, ResNet, load_face_model
+        >>> model = load_face_model()
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=4), model.layout.total), model, image_size=32)
+        >>> reconstructor = FaceReconstructor(Predictor.from_network(network))
+        >>> finder = FaceFinder(reconstructor, WhereSettings(box=(100, 50, 200, 180)))
+        >>> places = finder.find(torch.rand(3, 200, 300), Path("anna.jpg"))
+        >>> len(places), places[0].crop_from_image.shape
+        (1, torch.Size([2, 3]))
     """
 
     def __init__(self, reconstructor: FaceReconstructor, where: WhereSettings) -> None:

@@ -388,6 +388,12 @@ def camera_of_image(
 
     Returns:
         K (..., 3, 3) and T_cam_model (..., 4, 4) of the picture.
+
+    Example:
+        >>> enlarged = torch.tensor([[2.0, 0.0, 50.0], [0.0, 2.0, 30.0]])  # the crop is half the size of the photograph
+        >>> K, T = camera_of_image(enlarged, intrinsics(224), torch.eye(4))
+        >>> K[0, 0], K[:2, 2]
+        (tensor(9400.), tensor([274., 254.]))
     """
     linear = image_from_crop[..., :2]
     scale = linear[..., 0].square().sum(-1).sqrt()

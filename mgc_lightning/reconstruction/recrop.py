@@ -60,6 +60,11 @@ class SettledCrop:
             tenth of the first crops came to it.
         movement: of its corners at the last step, in sides of the crop.
         agreement: share of the first crops that came to the same face; 1 where there was one.
+
+    Example:
+        >>> crop = SettledCrop(torch.eye(2, 3), steps=3, converged=True, movement=0.01, agreement=0.8)
+        >>> crop.converged, crop.agreement
+        (True, 0.8)
     """
 
     crop_from_image: Float[Tensor, "2 3"]
@@ -76,6 +81,15 @@ def settle_box(predictor: Predictor, image: Float[Tensor, "3 H W"], box: Float[T
         predictor: whose landmarks the crops are cut again on.
         image: the photograph, RGB in [0, 1].
         box: x0, y0, x1, y1 px, as `check_plausible_box` lets it through.
+
+    Example:
+        >>> from mgc_lightning import Encoder, FaceNetwork, ResNet, load_face_model
+        >>> model = load_face_model()
+        >>> network = FaceNetwork(Encoder(ResNet(18, width=4), model.layout.total), model, image_size=32)
+        >>> box = torch.tensor([100.0, 50.0, 200.0, 180.0])
+        >>> found = settle_box(Predictor.from_network(network), torch.rand(3, 200, 300), box)
+        >>> found.crop_from_image.shape, found.converged  # crops of a network that knows nothing stand nowhere
+        (torch.Size([2, 3]), False)
     """
     return _Search(predictor, image, box).settle()
 

@@ -80,6 +80,14 @@ class RunReport:
         failed: inputs that could not be used.
         skipped: files of folders that are neither photographs nor videos.
         shared: the shape without expression that all photographs of one person share, where there is one.
+
+    Example:
+        >>> import json, tempfile
+        >>> report = RunReport(Path(tempfile.mkdtemp()))
+        >>> report.failed.append(Refused(Path("photos/7.jpg"), "no face"))
+        >>> report.write()
+        >>> sorted(json.loads(report.path.read_text()))
+        ['done', 'failed', 'skipped']
     """
 
     output: Path

@@ -72,6 +72,17 @@ def refine_same_person(
 
     Raises:
         MGCError: for fewer than two photographs, or one without its 68 landmarks.
+
+    Example:
+        >>> from mgc_lightning import FaceReconstructor
+        >>> from mgc_lightning.losses.identity import TEMPLATE_68
+        >>> reconstructor, points = FaceReconstructor.from_pretrained(), torch.tensor(TEMPLATE_68)
+        >>> photographs = [torch.rand(3, 224, 224), torch.rand(3, 224, 224)]
+        >>> first, second = refine_same_person(reconstructor, photographs, [points, points], steps=2)
+        >>> torch.equal(first.coefficients.identity, second.coefficients.identity)
+        True
+        >>> torch.equal(first.coefficients.expression, second.coefficients.expression)
+        False
     """
     if len(images) < 2 or len(images) != len(landmarks):
         raise MGCError(f"Expected several photographs with their landmarks, got {len(images)} and {len(landmarks)}")

@@ -83,6 +83,11 @@ class ReconstructSettings(FileSettings, PersonSettings, WhereSettings):
     Attributes:
         smooth: take out of videos what moves to and fro within so many seconds; 0 for nothing.
         batch_size: photographs at a time.
+
+    Example:
+        >>> settings = ReconstructSettings(box=(100, 50, 200, 180), neutral=True)
+        >>> settings.faces, settings.batch_size, settings.neutral
+        ('largest', 4, True)
     """
 
     smooth: Seconds = 0.0

@@ -100,6 +100,16 @@ def smooth_coefficients(
 
     Returns:
         the coefficients; the crops: those given, and new ones where a face was filled in; the frames that have any.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.geometry import intrinsics
+        >>> faces, times = load_face_model().mean_coefficients(batch_size=25), np.arange(25) / 25  # a second
+        >>> faces.expression[12, 0] = 0.9  # one frame twitches
+        >>> crops, found = torch.eye(2, 3).repeat(25, 1, 1), np.ones(25, bool)
+        >>> smoothed, _, known = smooth_coefficients(faces, crops, found, times, 0.5, intrinsics(224))
+        >>> bool(smoothed.expression[12, 0] < 0.3), bool(known.all())
+        (True, True)
     """
     rows = torch.from_numpy(found)
     pose = np.full((len(found), 4, 4), np.nan)

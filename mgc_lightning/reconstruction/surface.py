@@ -56,6 +56,14 @@ def textured_surface(face_model: FaceModel) -> TexturedSurface:
 
     Args:
         face_model: any.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> surface = textured_surface(model)
+        >>> face = surface.mesh(model(model.mean_coefficients(batch_size=1).map(lambda group: group[0])))
+        >>> face.verts.shape[0] == len(surface.share), len(surface.faces) < len(model.faces)
+        (True, True)
     """
     faces = face_model.faces.cpu().numpy()
     region = face_model.face_region_faces.cpu().numpy()

@@ -80,9 +80,15 @@ def make_atlas(count: int, cell: int = CELL) -> Atlas:
     Args:
         count: F.
         cell: side of a cell in px.
+
+    Example:
+        >>> atlas = make_atlas(count=6, cell=8)  # two triangles a cell
+        >>> atlas.size, atlas.uv.shape, atlas.triangle[0, 0].item(), atlas.triangle[7, 7].item()
+        (16, torch.Size([6, 3, 2]), 0, 1)
     """
     across = max(1, math.ceil(math.sqrt(math.ceil(count / 2))))
-    cell = max(6, min(cell, LARGEST // across))
+    # A triangle needs a pixel between its gutters.
+    cell = max(math.ceil(4 * GUTTER) + 1, min(cell, LARGEST // across))
     leg = cell - 4 * GUTTER
     upper = torch.tensor([[GUTTER, GUTTER], [GUTTER + leg, GUTTER], [GUTTER, GUTTER + leg]])
     corners = torch.stack([upper, cell - upper])
@@ -123,6 +129,16 @@ def bake_texture(
 
     Returns:
         the texture (S, S, 3), and how much of each texel is the photograph's, in [0, 1].
+
+    Example:
+        >>> from mgc_lightning import FaceReconstructor, FaceRenderer
+        >>> from mgc_lightning.losses.identity import TEMPLATE_68
+        >>> reconstructor = FaceReconstructor.from_pretrained()
+        >>> face = reconstructor.reconstruct(torch.rand(3, 224, 224), landmarks=torch.tensor(TEMPLATE_68))
+        >>> faces = reconstructor.face_model.face_region_faces
+        >>> texture, share = bake_texture(face, faces, make_atlas(len(faces), cell=8), FaceRenderer())
+        >>> texture.shape == (*share.shape, 3), bool(0 <= share.min() <= share.max() <= 1)
+        (True, True)
     """
     surface = face.mesh if mesh is None else mesh
     colors = (surface.albedo * shade(surface.normals, face.coefficients.light)).clamp(0, 1)

@@ -83,6 +83,15 @@ def write_textured_obj(
 
     Returns:
         The OBJ, the material and the picture.
+
+    Example:
+        >>> import tempfile, torch
+        >>> verts, normals = torch.tensor([[0.0, 0, 0], [9, 0, 0], [0, 9, 0]]), torch.tensor([[0.0, 0, 1]]).repeat(3, 1)
+        >>> faces, uv = torch.tensor([[0, 1, 2]]), torch.tensor([[[1.0, 1], [7, 1], [1, 7]]])
+        >>> red = np.tile(np.array([255, 0, 0], np.uint8), (8, 8, 1))
+        >>> files = write_textured_obj(f"{tempfile.mkdtemp()}/face.obj", verts, faces, normals, uv, red)
+        >>> [file.name for file in files]
+        ['face.obj', 'face.mtl', 'face.png']
     """
     target = Path(path)
     material, picture = target.with_suffix(".mtl"), target.with_suffix(".png")

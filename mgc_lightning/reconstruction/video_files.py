@@ -28,6 +28,14 @@ def write_video(path: Path, width: int, height: int, rate: float) -> Iterator[Ca
 
     Raises:
         MGCError: if OpenCV cannot write it.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "clip.mp4"
+        >>> with write_video(path, width=32, height=16, rate=25.0) as add:
+        ...     add(np.zeros((16, 32, 3), np.uint8))
+        >>> path.stat().st_size > 0
+        True
     """
     import cv2
 

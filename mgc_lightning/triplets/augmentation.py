@@ -43,6 +43,12 @@ class AugmentationSettings:
         occlusion: share of views with something before the face.
         camera_follows: scale and shift change K; otherwise the head has to be found elsewhere, and K stays the
             convention's. Without it, linked triplets contradict each other a little.
+
+    Example:
+        >>> settings = AugmentationSettings(flip=1.0, camera=0.0, occlusion=0.0)
+        >>> drawn = draw_augmentation(np.random.default_rng(0), settings, views=3, linked=True)
+        >>> bool(drawn["flip"]), drawn["warp"].shape, drawn["camera"].shape
+        (True, torch.Size([3, 3]), torch.Size([3, 15]))
     """
 
     flip: float = 0.5
@@ -147,7 +153,14 @@ class Augmentation(nn.Module):
 
 
 def affine_matrices(flip: Tensor, warp: Float[Tensor, "B V 3"], size: int) -> Float[Tensor, "B V 2 3"]:
-    """Give the maps of pixels (centres at +.5): scaled about the middle, shifted, mirrored."""
+    """Give the maps of pixels (centres at +.5): scaled about the middle, shifted, mirrored.
+
+    Example:
+        >>> warp = torch.tensor([[[1.0, 0.0, 0.0]]])
+        >>> affine_matrices(torch.tensor([True]), warp, size=224)[0, 0]  # mirrored: u becomes 224 - u
+        tensor([[ -1.,  -0., 224.],
+                [  0.,   1.,   0.]])
+    """
     scale, shift = warp[..., 0], warp[..., 1:] * size
     matrix = torch.zeros(*warp.shape[:2], 2, 3, device=warp.device, dtype=warp.dtype)
     matrix[..., 0, 0] = matrix[..., 1, 1] = scale
@@ -161,7 +174,15 @@ def affine_matrices(flip: Tensor, warp: Float[Tensor, "B V 3"], size: int) -> Fl
 def camera_after(
     K: Float[Tensor, "B V 3 3"], matrix: Float[Tensor, "B V 2 3"], flip: Tensor
 ) -> Float[Tensor, "B V 3 3"]:
-    """Move the intrinsics with the pixels; a mirrored picture is one of a mirrored head, by a camera that is none."""
+    """Move the intrinsics with the pixels; a mirrored picture is one of a mirrored head, by a camera that is none.
+
+    Example:
+        >>> from mgc_lightning.geometry import intrinsics
+        >>> K, flip = intrinsics(224).expand(1, 1, 3, 3), torch.tensor([False])
+        >>> matrix = torch.tensor([[[[1.0, 0.0, 5.0], [0.0, 1.0, 0.0]]]])  # 5 px to the right
+        >>> camera_after(K, matrix, flip)[0, 0, :2, 2]
+        tensor([117., 112.])
+    """
     square = torch.zeros_like(K)
     square[..., :2, :] = matrix
     square[..., 2, 2] = 1

@@ -38,6 +38,19 @@ class TripletDataset(Dataset[dict[str, Any]]):
         order: of training; in the order of the shards if not given.
         augmentation: numbers are drawn for it, by place.
         seed: of the augmentation.
+
+    Example:
+        >>> from mgc_lightning.triplets.samples import Sample
+        >>> views = torch.zeros(3, 4, 64, 64, dtype=torch.uint8)
+        >>> class One:
+        ...     counts = [1]
+        ...
+        ...     def read(self, shard, number):
+        ...         points, person = torch.full((3, 68, 2), 64.0), torch.zeros(3, dtype=torch.long)
+        ...         return Sample(views[:, :3], views[:, 3:], points, 2, "anna", person)
+        >>> item = TripletDataset(One(), image_size=32)[0]
+        >>> item["images"].shape, item["landmarks"][0, 0], item["sample_id"]  # half the size
+        (torch.Size([3, 3, 32, 32]), tensor([32., 32.]), 'anna')
     """
 
     def __init__(
@@ -94,7 +107,19 @@ def _resize(images: Tensor, size: int) -> Tensor:
 
 
 def to_triplet(batch: dict[str, Any]) -> FaceTriplet:
-    """Turn a collated batch into triplets, on its device: bytes to [0, 1], sure skin to 1."""
+    """Turn a collated batch into triplets, on its device: bytes to [0, 1], sure skin to 1.
+
+    Example:
+        >>> from torch.utils.data import default_collate
+        >>> from mgc_lightning.geometry import intrinsics
+        >>> white = torch.full((3, 3, 8, 8), 255, dtype=torch.uint8)
+        >>> item = {"images": white, "skin": white[:, :1], "link": 2}
+        >>> item |= {"landmarks": torch.zeros(3, 68, 2), "K": intrinsics(8).repeat(3, 1, 1), "sample_id": "anna"}
+        >>> item |= {"person": torch.zeros(3, dtype=torch.long), "landmark_weights": torch.ones(3, 68)}
+        >>> triplet = to_triplet(default_collate([item, item]))
+        >>> triplet.images.shape, triplet.images.max(), triplet.link
+        (torch.Size([2, 3, 3, 8, 8]), tensor(1.), tensor([2, 2]))
+    """
     skin = batch["skin"].float() / 255
     return FaceTriplet(
         images=batch["images"].float() / 255,

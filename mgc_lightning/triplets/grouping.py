@@ -140,7 +140,13 @@ def _of_identity(faces: list[Face], split: Split, settings: GroupingSettings) ->
 
 
 def neighbours_in_yaw(faces: Sequence[Face], settings: GroupingSettings) -> Iterator[tuple[Face, Face, Face]]:
-    """Give (target, source to one side, source to the other) for each face with a neighbour on both sides."""
+    """Give (target, source to one side, source to the other) for each face with a neighbour on both sides.
+
+    Example:
+        >>> faces = [Face(str(yaw), "anna", "monday", float(yaw)) for yaw in (-30, 0, 4, 30)]
+        >>> [[face.yaw for face in views] for views in neighbours_in_yaw(faces, GroupingSettings())]
+        [[0.0, -30.0, 30.0], [4.0, -30.0, 30.0]]
+    """
     ordered = sorted(faces, key=lambda face: (face.yaw, face.name))
     for place, target in enumerate(ordered):
         before = _neighbour(reversed(ordered[:place]), target, settings)

@@ -104,10 +104,20 @@ def _views(file: Path) -> Float[Tensor, "3 3 S S"]:
 
 
 def read_camera_file(file: Path, views: int = 3) -> Float[Tensor, "V 68 2"]:
-    """Read the landmarks of a camera file: target, source 1, source 2, px of the crop.
+    r"""Read the landmarks of a camera file: target, source 1, source 2, px of the crop.
 
     Raises:
         MGCError: if the file is missing or ends early.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "frame_cam.txt"
+        >>> view = ["68", *(f"{n},0.0" for n in range(68))]
+        >>> _ = file.write_text("\n".join([*["4700.0 112.0 112.0"] * 3, *view * 3]))
+        >>> read_camera_file(file)[:, 30]
+        tensor([[30.,  0.],
+                [30.,  0.],
+                [30.,  0.]])
     """
     if not file.is_file():
         raise MGCError(f"{file}: no such camera file")

@@ -77,7 +77,13 @@ def encode_jpeg(image: Float[Tensor, "C S S"], quality: int) -> bytes:
 
 
 def decode_jpeg(data: bytes, mode: str = "RGB") -> UInt8[Tensor, "C H W"]:
-    """Decode an image of mode RGB or L."""
+    """Decode an image of mode RGB or L.
+
+    Example:
+        >>> grey = torch.full((1, 8, 8), 0.5)
+        >>> decode_jpeg(encode_jpeg(grey, 95), "L").unique()
+        tensor([128], dtype=torch.uint8)
+    """
     with Image.open(io.BytesIO(data)) as image:
         array = np.array(image.convert(mode))
     return torch.from_numpy(array[None] if mode == "L" else np.ascontiguousarray(array.transpose(2, 0, 1)))

@@ -41,6 +41,12 @@ def write_shard(path: Path, samples: Iterable[dict[str, Any]]) -> dict[str, Any]
 
     Returns:
         its entry in the manifest: name, samples, bytes, sha256.
+
+    Example:
+        >>> import tempfile
+        >>> entry = write_shard(Path(tempfile.mkdtemp()) / "train-000000.tar", [{"__key__": "0", "json": b"{}"}])
+        >>> entry["name"], entry["samples"]
+        ('train-000000.tar', 1)
     """
     count = 0
     with atomic_path(path) as temporary:
@@ -73,6 +79,18 @@ class ShardSet:
 
     Raises:
         MGCError: if there is no set, or it is not finished, or has no such split.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from mgc_lightning.triplets.samples import ViewFiles, encode_jpeg, sample_files
+        >>> picture, skin = encode_jpeg(torch.rand(3, 8, 8), 95), encode_jpeg(torch.ones(1, 8, 8), 95)
+        >>> view = ViewFiles(picture, skin, {"name": "anna/1", "landmarks": [[1.0, 2.0]] * 68})
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> shard = write_shard(folder / "train-0.tar", [sample_files([view] * 3, link=2, key="0001")])
+        >>> _ = (folder / MANIFEST).write_text(json.dumps({"format": 1, "splits": {"train": [shard]}}))
+        >>> samples = ShardSet(folder, "train")
+        >>> len(samples), samples[0].images.shape, samples[0].link
+        (1, torch.Size([3, 3, 8, 8]), 2)
     """
 
     def __init__(self, place: str | Path, split: Split, cache: Path | None = None, cache_gb: float = 50.0) -> None:

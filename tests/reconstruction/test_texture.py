@@ -35,6 +35,13 @@ def test_texels_inside_a_triangle_are_its_own(count):
         torch.testing.assert_close(place, torch.tensor([u + 0.5, v + 0.5]), atol=1e-3, rtol=0)
 
 
+def test_the_smallest_cells_still_hold_triangles():
+    atlas = make_atlas(3, cell=1)
+    torch.testing.assert_close(atlas.bary.sum(-1), torch.ones(atlas.size, atlas.size))
+    sides = atlas.uv[:, 1:] - atlas.uv[:, :1]
+    assert torch.linalg.det(sides).abs().min() > 0
+
+
 def test_the_photograph_is_baked_where_it_is_seen(reconstructor, tmp_path):
     u, v = torch.meshgrid(torch.linspace(0, 1, 320), torch.linspace(0, 1, 240), indexing="xy")
     face = reconstructor.reconstruct(torch.stack([u, v, torch.full_like(u, 0.5)]), landmarks=ROLLED)
