@@ -170,7 +170,12 @@ def _command(program: str, entry: Command | Group, arguments: list[str]) -> int:
 
 
 def load(command: Command) -> Callable[..., int]:
-    """Import the function of a command."""
+    """Import the function of a command.
+
+    Example:
+        >>> load(COMMANDS["doctor"]).__name__
+        'doctor'
+    """
     import importlib
 
     module, _, name = command.target.partition(":")

@@ -66,7 +66,13 @@ def examine() -> dict[str, list[Check]]:
 
 
 def is_healthy(sections: dict[str, list[Check]]) -> bool:
-    """Tell whether everything that is required works."""
+    """Tell whether everything that is required works.
+
+    Example:
+        >>> absent = Check("timm", State.ABSENT, "not installed", "pip install 'mgc-lightning[timm]'")
+        >>> is_healthy({"Extras": [absent]}), is_healthy({"Packages": [Check("torch", State.BROKEN, "1.9")]})
+        (True, False)
+    """
     return all(check.state is not State.BROKEN for checks in sections.values() for check in checks)
 
 
@@ -286,7 +292,18 @@ def _has_wandb_key() -> bool:
 
 
 def report_lines(sections: dict[str, list[Check]], unicode: bool = True) -> list[str]:
-    """Write the checks as lines: a mark, the name, what was found, the remedy on a line of its own."""
+    """Write the checks as lines: a mark, the name, what was found, the remedy on a line of its own.
+
+    Example:
+        >>> timm = Check("timm", State.ABSENT, "not installed", "pip install timm")
+        >>> checks = [Check("torch", State.GOOD, "2.9.0"), timm]
+        >>> print(*report_lines({"Packages": checks}, unicode=False), sep=chr(10))
+        Packages
+          ok torch  2.9.0
+           - timm   not installed
+                   -> pip install timm
+        Everything required works.
+    """
     marks = {State.GOOD: "✓", State.ABSENT: "-", State.BROKEN: "✗"}
     plain = {State.GOOD: "ok", State.ABSENT: " -", State.BROKEN: "XX"}
     lines = []

@@ -27,6 +27,13 @@ def require(module: str, extra: str) -> ModuleType:
 
     Raises:
         MissingExtraError: if the module cannot be imported.
+
+    Example:
+        >>> require("json", "json").__name__
+        'json'
+        >>> require("no_such_module", "timm")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mgc_lightning.errors.MissingExtraError: ... Install it with: pip install 'mgc-lightning[timm]'
     """
     try:
         return importlib.import_module(module)
@@ -38,7 +45,12 @@ def require(module: str, extra: str) -> ModuleType:
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Give the known word that is spelled most alike, if one is."""
+    """Give the known word that is spelled most alike, if one is.
+
+    Example:
+        >>> nearest("face_aligment", ["face-alignment", "mediapipe"])
+        'face-alignment'
+    """
     import difflib
 
     return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), None)
@@ -68,7 +80,12 @@ def check_choice(name: str, value: object, choices: object) -> None:
 
 
 def not_among(name: str, value: object, known: Iterable[object]) -> str:
-    """Say that an argument is none of its choices, and name the nearest of them."""
+    """Say that an argument is none of its choices, and name the nearest of them.
+
+    Example:
+        >>> not_among("`view`", "fronta", ["frontal", "side"])
+        "`view` must be one of frontal, side; got 'fronta'. Did you mean 'frontal'?"
+    """
     words = [str(choice) for choice in known]
     near = nearest(str(value), words)
     hint = f". Did you mean {near!r}?" if near else ""

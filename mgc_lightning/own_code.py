@@ -36,6 +36,13 @@ def import_modules(names: Sequence[str]) -> list[ModuleType]:
 
     Raises:
         MGCError: if one is no module's name, is not to be found, or fails.
+
+    Example:
+        >>> [module.__name__ for module in import_modules(["json", "collections.abc"])]
+        ['json', 'collections.abc']
+        >>> import_modules(["my_net"])  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: ...
     """
     return [_import(name) for name in ([names] if isinstance(names, str) else names)]
 

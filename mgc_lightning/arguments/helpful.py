@@ -17,7 +17,16 @@ _WRONG_CHOICE = re.compile(r"Expected a typing\.Literal\[([^\]]*)\]\. Got value:
 
 
 class HelpfulParser:
-    """Mix into a jsonargparse parser: it ends with one message, and names the nearest of the valid arguments."""
+    """Mix into a jsonargparse parser: it ends with one message, and names the nearest of the valid arguments.
+
+    Example:
+        >>> import jsonargparse
+        >>> class Parser(HelpfulParser, jsonargparse.ArgumentParser):
+        ...     def valid(self):
+        ...         return {"--batch_size", "--seed"}
+        >>> Parser().nearest("--batchsize")
+        '--batch_size'
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})

@@ -126,6 +126,18 @@ def read_arguments(target: Callable[..., Any], section: str = "", preset: Any = 
         target: the function or the class.
         section: title of its part of the help; fields that a dataclass inherits come under the first line of its base.
         preset: an object of the class, whose values are the defaults.
+
+    Example:
+        >>> def score(folder: str, *, jobs: int = 1) -> int:
+        ...     '''Score.
+        ...
+        ...     Args:
+        ...         folder: of the meshes.
+        ...         jobs: processes.
+        ...     '''
+        ...     return 0
+        >>> [(option.shown, option.help) for option in read_arguments(score).flat()]
+        [('FOLDER', 'of the meshes'), ('--jobs', 'processes (default: 1)')]
     """
     hints = typing.get_type_hints(target, include_extras=True)
     texts = _texts(target)

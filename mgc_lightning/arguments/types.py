@@ -22,6 +22,11 @@ class Flag:
         name: of the flag, where it is another word: Python's own words cannot be names of arguments.
         earlier: names that it had: taken, not shown.
         off: names of no, where it is yes or no: taken, not shown.
+
+    Example:
+        >>> from typing import get_args
+        >>> get_args(Modules)[1:]  # what is typed `--import MODULE`
+        (Metavar(words='MODULE'), Flag(name='--import', earlier=(), off=()))
     """
 
     name: str = ""

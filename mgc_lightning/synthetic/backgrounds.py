@@ -122,7 +122,12 @@ def render_background(
 
 
 def background_side(size: int) -> int:
-    """Give the side in px at which backgrounds of pictures of `size` px are painted."""
+    """Give the side in px at which backgrounds of pictures of `size` px are painted.
+
+    Example:
+        >>> background_side(224)
+        112
+    """
     return max(1, round(size * RESOLUTION))
 
 

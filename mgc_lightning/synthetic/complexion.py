@@ -68,7 +68,16 @@ class LinearComplexion(Complexion):
 
 
 def make_complexion(face_model: FaceModel) -> Complexion:
-    """Give the complexion for a face model."""
+    """Give the complexion for a face model.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> complexion = make_complexion(model)
+        >>> colors = complexion(complexion.draw(torch.Generator().manual_seed(0), 2))
+        >>> colors.shape, bool(colors.min() >= 0), bool(colors.max() <= 1)  # of two people
+        (torch.Size([2, 4032, 3]), True, True)
+    """
     return SkinComplexion(face_model) if has_skin(face_model) else LinearComplexion(face_model)
 
 

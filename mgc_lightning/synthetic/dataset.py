@@ -31,6 +31,16 @@ class LatentDataset(Dataset[dict[str, Any]]):
         sampler: draws the latents.
         split: `train`, `val`, `test` or `predict`.
         size: length.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.synthetic.complexion import make_complexion
+        >>> from mgc_lightning.synthetic.latents import LatentSampler
+        >>> model = load_face_model()
+        >>> sampler = LatentSampler(model, make_complexion(model), SyntheticSettings())
+        >>> latents = LatentDataset(sampler, "train", size=100)
+        >>> len(latents), latents[0]["identity"].shape, latents[0][SAMPLE_ID]
+        (100, torch.Size([3, 80]), 'synthetic/train/00000000')
     """
 
     def __init__(self, sampler: LatentSampler, split: Split, size: int) -> None:

@@ -62,6 +62,12 @@ class ExpressionSampler:
         sigma: (E,) standard deviations of the basis, for those that are not face units.
         strength: 0 neutral faces, 1 the full range.
         neutral: share of faces that show next to nothing; of face units only.
+
+    Example:
+        >>> names = ["jawOpen", "eyeBlinkLeft", "mouthSmileLeft"]
+        >>> sampler = ExpressionSampler(names, torch.ones(3), strength=0.0)
+        >>> sampler.draw(torch.Generator().manual_seed(0), 2).abs().max()  # neutral faces
+        tensor(0.)
     """
 
     def __init__(

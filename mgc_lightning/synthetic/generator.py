@@ -218,7 +218,15 @@ def first_occurrences(first: Int[Tensor, "B V"]) -> tuple[Int[Tensor, " U"], Int
 
 
 def skin_probability(face_model: FaceModel) -> Float[Tensor, " N"]:
-    """Give each vertex its probability of being skin, from the face model's regions."""
+    """Give each vertex its probability of being skin, from the face model's regions.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> skin = skin_probability(model)
+        >>> skin[model.region("teeth")].max(), skin[model.region("nose")].min()
+        (tensor(0.), tensor(1.))
+    """
     if not set(_NOT_SKIN) & set(face_model.region_names):
         return face_model.region("face_render").float()
     skin = torch.ones(face_model.num_verts, device=face_model.mean.device)

@@ -43,6 +43,15 @@ def place_glasses(
 
     Returns:
         vertices (n, V, 3) mm, model frame, and their colours; all in one point inside the head where none are worn.
+
+    Example:
+        >>> import numpy as np
+        >>> from mgc_lightning import load_face_model, SyntheticSettings
+        >>> model = load_face_model()
+        >>> numbers = draw_glasses(np.random.default_rng(0), SyntheticSettings(glasses=1.0))
+        >>> verts, colours = place_glasses(torch.from_numpy(numbers)[None], model.landmarks68(model.mean)[None])
+        >>> verts.shape == (1, VERTS, 3), int(glasses_faces(first=0).max()) < VERTS
+        (True, True)
     """
     pair = unpack(numbers, FIELDS)
     eyes = torch.stack([points[:, 36:42].mean(1), points[:, 42:48].mean(1)], 1)

@@ -81,7 +81,13 @@ def _pack(values: dict[str, float | np.ndarray]) -> np.ndarray:
 
 
 def unpack(numbers: Float[Tensor, "n W"], fields: dict[str, int]) -> dict[str, Tensor]:
-    """Split rows of numbers by a table of names and sizes; single numbers lose their axis."""
+    """Split rows of numbers by a table of names and sizes; single numbers lose their axis.
+
+    Example:
+        >>> parts = unpack(torch.arange(8.0).view(2, 4), {"top": 1, "colour": 3})
+        >>> parts["top"], parts["colour"].shape
+        (tensor([0., 4.]), torch.Size([2, 3]))
+    """
     parts = numbers.split(list(fields.values()), dim=-1)
     return {name: part if size > 1 else part[:, 0] for (name, size), part in zip(fields.items(), parts, strict=True)}
 

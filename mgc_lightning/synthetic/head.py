@@ -30,7 +30,13 @@ _GLOSS = {"nosetip": 1.6, "forehead": 1.3, "lips": 1.5, "cheeks": 1.1, "eyeball"
 
 
 def has_head(face_model: FaceModel) -> bool:
-    """Tell whether a face model has what hair and skin detail need: a scalp, and a procedural skin's masks."""
+    """Tell whether a face model has what hair and skin detail need: a scalp, and a procedural skin's masks.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> has_head(load_face_model())
+        True
+    """
     return has_skin(face_model) and set(NEEDED_REGIONS) <= set(face_model.region_names)
 
 
@@ -208,7 +214,13 @@ class Head(nn.Module):
 
 
 def shrink(images: Float[Tensor, "n C H W"], size: int) -> Float[Tensor, "n C S S"]:
-    """Shrink square pictures as a sensor gathers light: every ray counts."""
+    """Shrink square pictures as a sensor gathers light: every ray counts.
+
+    Example:
+        >>> edge = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(1, 1, 4, 4)
+        >>> shrink(edge, 2)[0, 0, 0]
+        tensor([0.0000, 0.4286])
+    """
     return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
 
 

@@ -22,6 +22,11 @@ def draw_leaves(rng: np.random.Generator) -> np.ndarray:
     """Draw which part of which tile is seen, and how: (NUMBERS,).
 
     Tile, centre u, v, angle, log scale, mirror, contrast, brightness, gains R, G, B, and blur (0 sharp, 1 no detail).
+
+    Example:
+        >>> numbers = draw_leaves(np.random.default_rng(0))
+        >>> numbers.shape == (NUMBERS,), bool(0 <= numbers[0] < TILES)  # the first is the tile
+        (True, True)
     """
     blur = rng.beta(1.2, 1.0) if rng.random() < 0.75 else 0.0
     values = [rng.integers(TILES), *rng.uniform(-1, 1, 2), rng.normal(0, 0.4), rng.uniform(-2.2, -0.4),

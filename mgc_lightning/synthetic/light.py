@@ -59,7 +59,14 @@ def directional_harmonics(direction: np.ndarray) -> np.ndarray:
 
 
 def harmonics(normals: np.ndarray) -> np.ndarray:
-    """Evaluate the nine harmonics at unit normals (N, 3): (N, 9). The numpy twin of `rendering.lighting.sh_basis`."""
+    """Evaluate the nine harmonics at unit normals (N, 3): (N, 9). The numpy twin of `rendering.lighting.sh_basis`.
+
+    Example:
+        >>> ahead = harmonics(np.array([[0.0, 0.0, 1.0]]))
+        >>> light = draw_light(np.random.default_rng(0)).reshape(3, 9)
+        >>> ahead.shape, bool((light @ ahead[0] > 0).all())  # the light that the face's front gets
+        ((1, 9), True)
+    """
     x, y, z = normals.T
     return np.stack(
         [
@@ -131,6 +138,12 @@ def draw_lamp(rng: np.random.Generator, light: np.ndarray, shadows: float) -> tu
 
     Returns:
         what is left of the harmonics (27,), and direction (3,), colour (3,), hardness () of the lamp: (7,).
+
+    Example:
+        >>> light = draw_light(np.random.default_rng(0))
+        >>> rest, lamp = draw_lamp(np.random.default_rng(0), light, shadows=1.0)
+        >>> bool((np.abs(rest) <= np.abs(light)).all()), lamp.shape, round(float(np.linalg.norm(lamp[:3])), 3)
+        (True, (7,), 1.0)
     """
     direction = _direction(rng, spread=80.0)
     hard = rng.random() < shadows

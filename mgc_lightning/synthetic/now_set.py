@@ -73,6 +73,10 @@ def write_now_set(folder: Path, face_model: FaceModel, settings: NoWSetSettings)
 
     Raises:
         MGCError: if the folder has files already.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> write_now_set(Path("now"), load_face_model(level=1), NoWSetSettings(subjects=2))  # doctest: +SKIP
     """
     require_new(folder)
     generators = {

@@ -21,6 +21,11 @@ def draw_occluder(rng: np.random.Generator, yaw: float) -> np.ndarray:
     Args:
         rng: where the numbers come from.
         yaw: of the head in degrees; glasses are drawn on heads that face the camera.
+
+    Example:
+        >>> shapes = draw_occluder(np.random.default_rng(0), yaw=80.0)
+        >>> len(shapes) == SHAPES, bool((shapes != 0).any())
+        (True, True)
     """
     kinds: list[tuple[Callable[[np.random.Generator], list[Shape]], float]] = [
         (_blob, 0.15),

@@ -19,7 +19,13 @@ _CENTRE = (0.0, 10.0, -20.0)
 
 
 def light_frame(direction: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3 3"]:
-    """Make a frame whose third row points from the lamp to the head: rows right, down, away."""
+    """Make a frame whose third row points from the lamp to the head: rows right, down, away.
+
+    Example:
+        >>> frame = light_frame(torch.tensor([[0.0, 0.0, 1.0]]))  # a lamp before the face
+        >>> (frame[0, 2] + 0.0).tolist()  # shines backward
+        [0.0, 0.0, -1.0]
+    """
     away = -torch.nn.functional.normalize(direction, dim=-1)
     up = away.new_tensor([0.1, 1.0, 0.05]).expand_as(away)
     right = torch.nn.functional.normalize(torch.linalg.cross(up, away, dim=-1), dim=-1)
@@ -51,6 +57,12 @@ def lit_share(
         where: (3, P) u, v px and z mm, as `to_light` gives them.
         view: (P,) which map.
         bias: mm that a point may lie behind the map's surface.
+
+    Example:
+        >>> maps = torch.full((1, 1, 4, 4), 500.0)  # a wall 500 mm from the lamp
+        >>> points = torch.tensor([[2.0, 2.0], [2.0, 2.0], [500.0, 600.0]])  # u, v, z of one on it, and one behind it
+        >>> lit_share(maps, points, torch.zeros(2, dtype=torch.long))
+        tensor([1., 0.])
     """
     size = maps.shape[-1]
     flat = maps.flatten()

@@ -13,7 +13,13 @@ def any_colour(rng: np.random.Generator) -> np.ndarray:
 
 
 def skin_colour(rng: np.random.Generator) -> np.ndarray:
-    """Draw a display-space skin colour from dark to light."""
+    """Draw a display-space skin colour from dark to light.
+
+    Example:
+        >>> red, green, blue = skin_colour(np.random.default_rng(0))
+        >>> bool(red > green > blue)
+        True
+    """
     light = rng.beta(1.2, 1.0)
     dark, bright = np.array([0.30, 0.19, 0.14]), np.array([0.90, 0.74, 0.66])
     return np.clip(dark + (bright - dark) * light + rng.normal(0, 0.02, 3), 0, 1)

@@ -20,6 +20,11 @@ def draw_yaws(rng: np.random.Generator, settings: SyntheticSettings, views: int,
 
     Linked: the target, then sources by turns at a smaller and a larger yaw, each a step further than the last on
     its side; no source goes beyond 88 degrees, so near the profile the outer source comes closer.
+
+    Example:
+        >>> yaws = draw_yaws(np.random.default_rng(0), SyntheticSettings(), views=3, linked=True)
+        >>> bool(yaws.min() < yaws[0] < yaws.max())  # the sources lie on both sides of the target
+        True
     """
     if not linked:
         return np.array([_draw_yaw(rng, settings) for _ in range(views)])
@@ -56,7 +61,13 @@ def draw_misalignments(rng: np.random.Generator, settings: SyntheticSettings, vi
 
 
 def misaligned_template(misalignment: Float[Tensor, "B 4"], image_size: int) -> Float[Tensor, "B 5 2"]:
-    """Move the template by similarities about the centre of the crop: (B, 5, 2) px."""
+    """Move the template by similarities about the centre of the crop: (B, 5, 2) px.
+
+    Example:
+        >>> shifted = misaligned_template(torch.tensor([[0.0, 0.0, 0.01, 0.0]]), image_size=224)
+        >>> (shifted[0] - template(224)).mean(0).round(decimals=2)  # a hundredth of the crop's width
+        tensor([2.2400, 0.0000])
+    """
     log_scale, angle, *_ = misalignment.unbind(-1)
     scale = log_scale.exp()
     cosine, sine = scale * angle.cos(), scale * angle.sin()

@@ -63,6 +63,10 @@ def write_realy_set(folder: Path, face_model: FaceModel, settings: REALYSetSetti
 
     Raises:
         MGCError: if the folder has files already, or the face model has no keypoints.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> write_realy_set(Path("realy"), load_face_model(level=1), REALYSetSettings(subjects=2))  # doctest: +SKIP
     """
     require_new(folder)
     topology = topology_of(face_model)

@@ -64,7 +64,14 @@ def scan_head(
 
 
 def outer_faces(face_model: FaceModel) -> Int[NDArray, "F 3"]:
-    """Give the faces that are scanned: teeth would show between the lips, which people close for a scan."""
+    """Give the faces that are scanned: teeth would show between the lips, which people close for a scan.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> model = load_face_model()
+        >>> len(outer_faces(model)) < len(model.faces)
+        True
+    """
     hidden = [name for name in ("teeth", "mouth_interior") if name in face_model.region_names]
     return face_model.faces_without(*hidden).numpy()
 

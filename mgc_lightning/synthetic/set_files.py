@@ -20,13 +20,27 @@ def require_new(folder: Path) -> None:
 
     Raises:
         MGCError: if it does, or is a file.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> require_new(folder / "new"), require_new(folder)  # both will do
+        (None, None)
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise MGCError(f"{folder}: not empty; give a new or an empty folder")
 
 
 def write_photo(path: Path, image: Float[Tensor, "3 H W"]) -> None:
-    """Write an RGB image in [0, 1] as a JPEG of quality 95."""
+    """Write an RGB image in [0, 1] as a JPEG of quality 95.
+
+    Example:
+        >>> import tempfile, torch
+        >>> path = Path(tempfile.mkdtemp()) / "1.jpg"
+        >>> write_photo(path, torch.full((3, 4, 8), 0.5))
+        >>> Image.open(path).size
+        (8, 4)
+    """
     pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     with atomic_path(path) as temporary:
         Image.fromarray(pixels).save(temporary, quality=95)

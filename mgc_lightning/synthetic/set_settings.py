@@ -49,6 +49,11 @@ class NoWSetSettings:
         image_size: side of the photographs in px.
         seed: of everything random.
         scanner: the virtual scanner.
+
+    Example:
+        >>> settings = NoWSetSettings(subjects=2, scanner=ScannerSettings(spacing=3.0))  # two people, a coarse scanner
+        >>> settings.images, settings.scanner.holes
+        (2, 6)
     """
 
     subjects: Count = 5

@@ -47,6 +47,11 @@ class SyntheticSettings:
         monochrome: share of black and white pictures.
         motion: share of pictures with motion blur.
         supersampling: rays a pixel on each axis, for edges as a sensor sees them.
+
+    Example:
+        >>> nominal, photographs = SyntheticSettings(), SyntheticSettings.photographic(glasses=0.5)
+        >>> nominal.photographed, photographs.photographed, photographs.glasses
+        (False, True, 0.5)
     """
 
     linked: float = 0.4

@@ -32,6 +32,12 @@ class Shape:
         colour: RGB.
         alpha: opacity; 0 paints nothing.
         frame: one of the frames above.
+
+    Example:
+        >>> disc = Shape(u=0.5, v=0.5, a=0.25, b=0.25, colour=(1.0, 0.0, 0.0))
+        >>> canvas, alpha = paint(torch.zeros(1, 3, 8, 8), torch.from_numpy(pack_shapes([disc], 1)).float()[None])
+        >>> canvas[0, :, 4, 4], canvas[0, :, 0, 0]
+        (tensor([1., 0., 0.]), tensor([0., 0., 0.]))
     """
 
     u: float

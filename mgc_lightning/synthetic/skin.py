@@ -65,7 +65,13 @@ COLOURS = ("hair_colour", "iris_colour", "lipstick_colour")
 
 
 def has_skin(face_model: FaceModel) -> bool:
-    """Tell whether a face model carries the fields of a procedural skin."""
+    """Tell whether a face model carries the fields of a procedural skin.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> has_skin(load_face_model())
+        True
+    """
     return {FIELDS, MASKS} <= set(face_model.vertex_extras) and MASK_NAMES in face_model.notes
 
 

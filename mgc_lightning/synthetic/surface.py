@@ -22,7 +22,13 @@ KEY_NUMBERS = sum(KEY.values())
 
 
 def draw_skin(rng: np.random.Generator, settings: SyntheticSettings) -> np.ndarray:
-    """Draw one person's skin: (SKIN_NUMBERS,): mottling, redness, freckles, bumps, gloss, sharpness of highlights."""
+    """Draw one person's skin: (SKIN_NUMBERS,): mottling, redness, freckles, bumps, gloss, sharpness of highlights.
+
+    Example:
+        >>> plain = draw_skin(np.random.default_rng(0), SyntheticSettings(skin_detail=0.0, gloss=0.0))
+        >>> plain[:5].tolist()  # mottling, redness, freckles, bumps, gloss
+        [0.0, 0.0, 0.0, 0.0, 0.0]
+    """
     detail, gloss = settings.skin_detail, settings.gloss
     freckles = rng.uniform(0.1, 0.45) if rng.random() < 0.15 else 0.0
     values = [rng.gamma(2.0, 0.008) * detail, rng.gamma(2.0, 0.01) * detail, freckles * detail,

@@ -30,6 +30,11 @@ def draw_viewpoints(rng: np.random.Generator, settings: SyntheticSettings, views
     right and down, whether a box cuts the crop, roll in degrees, the box's log scale and shift u, v in crop widths,
     and the bias of the five points u, v in crop widths. Linked views have one distance, give or take a twentieth, and
     one detector.
+
+    Example:
+        >>> numbers = draw_viewpoints(np.random.default_rng(0), SyntheticSettings(), views=3, linked=True)
+        >>> numbers.shape == (3, NUMBERS), numbers[:, 0].tolist()  # the nominal distance
+        (True, [0.0, 0.0, 0.0])
     """
     numbers = np.zeros((views, NUMBERS))
     if settings.camera_distance is not None:
@@ -92,7 +97,12 @@ class Viewpoint:
 
 
 def roll_rotation(roll: Float[Tensor, " n"]) -> Float[Tensor, "n 3 3"]:
-    """Turn pictures about the optical axis, degrees, clockwise as seen: (n, 3, 3)."""
+    """Turn pictures about the optical axis, degrees, clockwise as seen: (n, 3, 3).
+
+    Example:
+        >>> roll_rotation(torch.tensor([90.0]))[0].round().int().tolist()
+        [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    """
     angle = torch.deg2rad(roll)
     zero, one = torch.zeros_like(angle), torch.ones_like(angle)
     c, s = angle.cos(), angle.sin()
@@ -138,6 +148,12 @@ def nominal_rotation(T_cam_model: Float[Tensor, "n 4 4"]) -> Float[Tensor, "n 3 
     """Turn the camera towards the face: the rotation that a camera on the axis sees, as the network assumes it.
 
     A face off the axis shows more of the side that is turned to the lens; in a crop nothing else tells.
+
+    Example:
+        >>> T = torch.eye(4)[None]
+        >>> T[0, 0, 3], T[0, 2, 3] = 1000.0, 1000.0  # 45 degrees off the axis
+        >>> nominal_rotation(T)[0].round(decimals=2)[2]
+        tensor([0.7100, 0.0000, 0.7100])
     """
     away = T_cam_model[:, :3, 3]
     axis = torch.nn.functional.normalize(away, dim=-1)
