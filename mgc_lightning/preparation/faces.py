@@ -96,7 +96,7 @@ class FacePreparer:
         ...     def detect(self, image, path=None):
         ...         return [DetectedFace(torch.tensor(TEMPLATE_68))]
         >>> photo = Photo("1.png", save_png(f"{tempfile.mkdtemp()}/1.png", torch.rand(3, 224, 224)))
-        >>> preparer = FacePreparer(FaceSettings(), photo.path.parent, detector=lambda settings, root: Known())
+        >>> preparer = FacePreparer(FaceSettings(size=64), photo.path.parent, detector=lambda settings, root: Known())
         >>> view = preparer.prepare(photo)
         >>> view.facts["name"], len(view.facts["landmarks"]), abs(view.facts["yaw"]) < 15
         ('1.png', 68, True)

@@ -69,7 +69,7 @@ def prepare(
         >>> for number in range(3):
         ...     _ = save_png(folder / f"photos/anna/{number}.png", torch.rand(3, 224, 224))
         ...     _ = (folder / f"photos/anna/{number}.txt").write_text("\n".join(f"{u} {v}" for u, v in TEMPLATE_68))
-        >>> settings = PrepareSettings(FaceSettings(landmarks=folder / "photos"))
+        >>> settings = PrepareSettings(FaceSettings(size=64, landmarks=folder / "photos"))
         >>> manifest = prepare(folder / "photos", folder / "set", settings)
         >>> manifest["summary"]["samples"], manifest["summary"]["links"]  # three moments, as far as anyone knows
         (1, {'0': 1, '1': 0, '2': 0})
