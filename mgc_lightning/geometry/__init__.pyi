@@ -19,9 +19,7 @@ from .epipolar import MIN_BASELINE as MIN_BASELINE
 from .epipolar import baseline as baseline
 from .epipolar import epipolar_distance as epipolar_distance
 from .epipolar import fundamental_from_poses as fundamental_from_poses
-from .mesh import face_normals as face_normals
 from .mesh import vertex_normals as vertex_normals
-from .pose import invert_rigid as invert_rigid
 from .pose import pose_to_transform as pose_to_transform
 from .pose import relative_transform as relative_transform
 from .pose import rigid as rigid

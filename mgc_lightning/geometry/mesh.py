@@ -7,26 +7,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
-def face_normals(verts: Float[Tensor, "*batch N 3"], faces: Int[Tensor, "F 3"]) -> Float[Tensor, "*batch F 3"]:
-    """Give unit normals (v1 - v0) x (v2 - v0).
-
-    Triangles without area, or with a corner that is not finite, get the zero vector and pass no gradient.
-
-    Args:
-        verts: (..., N, 3) any unit.
-        faces: (F, 3) vertex indices.
-
-    Returns:
-        (..., F, 3) unit vectors in the frame of `verts`.
-
-    Example:
-        >>> verts = torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 3.0, 0.0]])
-        >>> face_normals(verts, torch.tensor([[0, 1, 2]])).tolist()
-        [[0.0, 0.0, 1.0]]
-    """
-    return _rows_to_batch(_row_face_normals(_batch_to_rows(verts), faces), verts.shape[:-2])
-
-
 def vertex_normals(verts: Float[Tensor, "*batch N 3"], faces: Int[Tensor, "F 3"]) -> Float[Tensor, "*batch N 3"]:
     """Average the unit normals of the triangles around each vertex, and normalise (MGCNet sec. 3).
 

@@ -92,18 +92,6 @@ def rigid(R: Float[Tensor, "*batch 3 3"], t: Float[Tensor, "*batch 3"]) -> Float
     return torch.cat([top, bottom], dim=-2)
 
 
-def invert_rigid(T: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
-    """Invert rigid transforms by transposition: R^T, -R^T t.
-
-    Example:
-        >>> T_cam_model = pose_to_transform(torch.tensor([0.0, 0.0, torch.pi, 0.0, 0.0, 5000.0]))
-        >>> invert_rigid(T_cam_model)[2, 3].round().item()  # z of the camera in the model frame: before the face, mm
-        5000.0
-    """
-    R_inverse = T[..., :3, :3].mT
-    return rigid(R_inverse, -(R_inverse @ T[..., :3, 3:]).squeeze(-1))
-
-
 def relative_transform(
     T_target_model: Float[Tensor, "*batch 4 4"], T_source_model: Float[Tensor, "*batch 4 4"]
 ) -> Float[Tensor, "*batch 4 4"]:

@@ -21,7 +21,6 @@ from mgc_lightning.evaluation.realy.topology import (
     read_mask,
     read_topology,
     topology_of,
-    write_topology,
 )
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.files.mesh import read_mesh, write_mesh
@@ -121,15 +120,6 @@ def test_ict_mesh_takes_the_shipped_keypoints(tmp_path: Path) -> None:
     write_mesh(tmp_path / "small.obj", verts[:30], np.arange(30).reshape(-1, 3))
     with pytest.raises(MGCError, match="too few"):
         load_topology(f"ict:{tmp_path / 'small.obj'}")
-
-
-def test_written_template_reads_back(tmp_path: Path) -> None:
-    model = load_face_model("makehuman")
-    verts = model.mean.double().numpy()
-    write_topology(topology_of(model), verts, tmp_path / "mh.obj")
-    again = load_topology(tmp_path / "mh.obj")
-    np.testing.assert_array_equal(again.faces, model.faces.numpy())
-    np.testing.assert_allclose(again.keypoints(verts), topology_of(model).keypoints(verts), atol=1e-4)
 
 
 def test_rays_and_weights() -> None:

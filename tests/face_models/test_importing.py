@@ -12,6 +12,7 @@ import torch
 
 pytest.importorskip("h5py", reason="the extra `face-models` is not installed")
 
+from meshes import face_normals
 from owner_files import (
     NAMED,
     WRITERS,
@@ -30,7 +31,6 @@ from mgc_lightning.face_models.bfm import OFFICIAL_LANDMARKS68, OFFICIAL_MAIN_PO
 from mgc_lightning.face_models.importing import LOADERS, import_face_model
 from mgc_lightning.face_models.landmark_proportions import departures
 from mgc_lightning.files.places import cache_folder
-from mgc_lightning.geometry.mesh import face_normals
 
 
 @pytest.fixture(scope="module")

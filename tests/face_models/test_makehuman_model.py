@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from meshes import face_normals
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.realy.topology import inner_parts
@@ -10,7 +11,6 @@ from mgc_lightning.face_models import FaceModel, available_face_models, load_fac
 from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.landmarks68 import FIVE_POINTS, SEVEN_POINTS, TEMPLATE_5
-from mgc_lightning.geometry.mesh import face_normals
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
 from tools.makehuman_build.landmarks import anchor_vertices, check_placements, parse_portable, read_placements
 

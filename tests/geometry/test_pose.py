@@ -6,7 +6,6 @@ import torch
 
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import (
-    invert_rigid,
     pose_to_transform,
     relative_transform,
     rotation_error,
@@ -66,12 +65,6 @@ def test_pose_survives_the_way_there_and_back():
 def test_gimbal_lock_gives_the_same_rotation(sign):
     T = pose_to_transform(_pose([0.3, sign * math.pi / 2, 2.0, 1.0, 2.0, 3.0]))
     torch.testing.assert_close(pose_to_transform(transform_to_pose(T)), T, atol=1e-12, rtol=0)
-
-
-def test_inverse():
-    T = pose_to_transform(torch.randn(3, 2, 6, dtype=torch.float64))
-    identity = torch.eye(4, dtype=torch.float64).expand(3, 2, 4, 4)
-    torch.testing.assert_close(invert_rigid(T) @ T, identity)
 
 
 def test_rotation_error_is_exact_near_zero_and_near_half_a_turn():

@@ -18,4 +18,3 @@ from .table import print_scores as print_scores
 from .table import scores_table as scores_table
 from .topology import load_topology as load_topology
 from .topology import topology_of as topology_of
-from .topology import write_topology as write_topology

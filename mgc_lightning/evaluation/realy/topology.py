@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.files.mesh import read_mesh, write_mesh
+from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.metrics.realy.topology import Topology, topology_from_keypoints
 
 KEYPOINT_DATA = Path(__file__).parent / "data"
@@ -99,42 +98,13 @@ def inner_parts(model: FaceModel) -> Bool[NDArray, " N"]:
     return np.any(marks, axis=0) if marks else np.zeros(model.num_verts, dtype=bool)
 
 
-def write_topology(topology: Topology, verts: Float[NDArray, "N 3"], path: Path) -> None:
-    """Write a template for the official program: `path` (.obj) and its keypoints (.txt).
-
-    Raises:
-        MGCError: if a keypoint lies on no face of the topology.
-
-    Example:
-        >>> import tempfile
-        >>> from mgc_lightning import load_face_model
-        >>> path = Path(tempfile.mkdtemp()) / "mine.obj"
-        >>> topology = load_topology("makehuman")
-        >>> write_topology(topology, load_face_model().mean.numpy(), path)
-        >>> again = read_topology(path)
-        >>> again.name, bool(np.abs(again.weights - topology.weights).max() < 1e-6)
-        ('mine', True)
-    """
-    rows = []
-    ordered = {tuple(sorted(face)): number for number, face in enumerate(topology.faces.tolist())}
-    for triangle, weights in zip(topology.triangles.tolist(), topology.weights, strict=True):
-        number = ordered.get(tuple(sorted(triangle)))
-        if number is None:
-            raise MGCError(f"{topology.name}: keypoint triangle {triangle} is no face of the topology")
-        share = dict(zip(triangle, weights, strict=True))
-        corners = topology.faces[number].tolist()
-        rows.append([number, float(share[corners[0]]), float(share[corners[1]])])
-    write_mesh(path, verts, topology.faces)
-    with atomic_path(path.with_suffix(".txt")) as temporary:
-        temporary.write_text(json.dumps(rows), encoding="ascii")
-
-
-def read_topology(path: Path) -> Topology:
+def read_topology(path: str | Path) -> Topology:
     """Read `NAME.obj` and the keypoints `NAME.txt` beside it, as the official templates are.
 
     Raises:
         MGCError: if a file is missing or malformed.
     """
+    path = Path(path)
     keypoint_path = path.with_suffix(".txt")
     if not keypoint_path.is_file():
         raise MGCError(
@@ -160,7 +130,7 @@ def _refuse_polygons(path: Path) -> None:
                 raise MGCError(f"{path}, line {number}: expected triangles and quads, got a larger polygon")
 
 
-def read_mask(path: Path, vertex_count: int) -> Bool[NDArray, " N"]:
+def read_mask(path: str | Path, vertex_count: int) -> Bool[NDArray, " N"]:
     """Read a template mask: 0 or 1 per vertex, separated by commas or white space.
 
     Raises:
@@ -173,6 +143,7 @@ def read_mask(path: Path, vertex_count: int) -> Bool[NDArray, " N"]:
         >>> read_mask(path, 3).tolist()
         [False, True, True]
     """
+    path = Path(path)
     if not path.is_file():
         raise MGCError(f"{path}: no such mask file")
     words = path.read_text(encoding="utf-8", errors="replace").replace(",", " ").split()

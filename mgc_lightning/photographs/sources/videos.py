@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.places import as_paths
 from mgc_lightning.photographs.photos import from_array
 from mgc_lightning.photographs.sources.photo import Photo, PhotoSource
 
@@ -23,7 +24,7 @@ LONGEST_PAUSE = 3600.0
 """Seconds between two frames beyond which a time stamp is damaged."""
 
 
-def video_source(files: Sequence[Path], step: float = 1.0) -> PhotoSource:
+def video_source(files: str | Path | Sequence[str | Path], step: float = 1.0) -> PhotoSource:
     """Take a frame every `step` seconds. A video shows one person, each frame another moment (link 0).
 
     Raises:
@@ -39,7 +40,7 @@ def video_source(files: Sequence[Path], step: float = 1.0) -> PhotoSource:
         >>> [photo.name for photo in video_source([file], step=1.0).photos]
         ['clip.mp4/000000', 'clip.mp4/000010', 'clip.mp4/000020']
     """
-    photos, skipped = [], []
+    photos, skipped, files = [], [], as_paths(files)
     names = [file.name for file in files]
     for file in sorted(files, key=lambda path: path.name):
         if names.count(file.name) > 1:
@@ -66,22 +67,7 @@ def read_frame(file: Path, frame: int) -> Float[Tensor, "3 H W"]:
     return from_array(array)
 
 
-def video_properties(file: Path) -> tuple[int, float]:
-    """Give the number of frames and the frames a second: as the file has them, else by reading it through.
-
-    Recordings of browsers (.webm of MediaRecorder) say neither how many frames they hold nor how long they are.
-
-    Raises:
-        MGCError: if the file is missing or no video.
-    """
-    count, rate = _promised(file)
-    if count < 1 or not 0 < rate <= FASTEST:
-        times = video_times(file)
-        count, rate = len(times), frame_rate(times)
-    return count, rate
-
-
-def video_frames(file: Path) -> Iterator[tuple[int, float, Float[Tensor, "3 H W"]]]:
+def video_frames(file: str | Path) -> Iterator[tuple[int, float, Float[Tensor, "3 H W"]]]:
     """Give each frame with its number and its time in seconds, in order, until the file ends or is damaged.
 
     Times are the container's: they need not be even.
@@ -99,6 +85,7 @@ def video_frames(file: Path) -> Iterator[tuple[int, float, Float[Tensor, "3 H W"
         >>> [(number, seconds, round(float(frame.mean()), 1)) for number, seconds, frame in video_frames(file)]
         [(0, 0.0, 0.0), (1, 0.1, 1.0)]
     """
+    file = Path(file)
     import cv2
 
     for number, (seconds, video) in enumerate(_grabbed(file)):
@@ -108,12 +95,13 @@ def video_frames(file: Path) -> Iterator[tuple[int, float, Float[Tensor, "3 H W"
         yield number, seconds, from_array(cv2.cvtColor(array, cv2.COLOR_BGR2RGB))
 
 
-def video_times(file: Path) -> Float[NDArray, " T"]:
+def video_times(file: str | Path) -> Float[NDArray, " T"]:
     """Give the times of all frames in seconds, by reading the video through.
 
     Raises:
         MGCError: if the file is missing or no video.
     """
+    file = Path(file)
     return np.array([seconds for seconds, _ in _grabbed(file)])
 
 
