@@ -46,7 +46,7 @@ class ExportBestCheckpoint(L.Callback):
     def __init__(
         self,
         formats: Sequence[ExportFormat] = get_args(ExportFormat),
-        folder: str | None = None,
+        folder: str | Path | None = None,
         log_artifact: bool = True,
     ) -> None:
         self.formats = tuple(formats)

@@ -68,8 +68,8 @@ class NoWBenchmark(BenchmarkCallback):
 
     def __init__(
         self,
-        dataset: Path | None = None,
-        photos: Path | None = None,
+        dataset: str | Path | None = None,
+        photos: str | Path | None = None,
         split: NoWSplit = "validation",
         challenge: str | None = None,
         unit: Unit | None = None,

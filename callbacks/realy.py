@@ -66,9 +66,9 @@ class REALYBenchmark(BenchmarkCallback):
 
     def __init__(
         self,
-        dataset: Path | None = None,
-        photos: Path | None = None,
-        landmarks: Path | None = None,
+        dataset: str | Path | None = None,
+        photos: str | Path | None = None,
+        landmarks: str | Path | None = None,
         view: REALYView = "frontal",
         topology: str | None = None,
         neutral: bool = False,

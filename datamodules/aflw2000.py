@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.ranks import rank_of
 from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.files.places import as_paths
 from mgc_lightning.photographs.crop import five_points, similarity_to_template, warp_to_crop
 from mgc_lightning.photographs.detection import FaceDetector, LandmarkFolder, detect_shrunk
 from mgc_lightning.photographs.photos import read_photo
@@ -78,11 +80,11 @@ class AFLW2000DataModule(L.LightningDataModule):
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         image_size: int = 224,
         align: Alignment = "detector",
-        landmarks: Path | None = None,
-        weights: list[Path] | None = None,
+        landmarks: str | Path | None = None,
+        weights: Sequence[str | Path] | None = None,
         device: str = "cpu",
         batch_size: int = 16,
         num_workers: int = 0,
@@ -90,7 +92,7 @@ class AFLW2000DataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         check_choice("align", align, Alignment)
-        files = sorted(path.glob("*.mat"))[:subset]
+        files = sorted(Path(path).glob("*.mat"))[:subset]
         if not files:
             raise MGCError(f"{path}: expected AFLW2000-3D's photographs NAME.jpg with annotations NAME.mat")
         self.files, self.image_size, self.align = files, image_size, align
@@ -131,8 +133,8 @@ class AFLW2000(Dataset[dict[str, Any]]):
         detector: finds the landmarks that align; the annotation does, if not given.
     """
 
-    def __init__(self, files: list[Path], image_size: int, detector: FaceDetector | None = None) -> None:
-        self.files, self.image_size, self.detector = files, image_size, detector
+    def __init__(self, files: Sequence[str | Path], image_size: int, detector: FaceDetector | None = None) -> None:
+        self.files, self.image_size, self.detector = as_paths(files), image_size, detector
 
     def __len__(self) -> int:
         return len(self.files)

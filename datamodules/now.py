@@ -43,8 +43,8 @@ class NoWDataModule(BenchmarkDataModule):
 
     def __init__(
         self,
-        dataset: Path,
-        photos: Path | None = None,
+        dataset: str | Path,
+        photos: str | Path | None = None,
         split: NoWSplit = "validation",
         challenge: str | None = None,
         subset: int | None = None,

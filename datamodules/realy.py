@@ -43,9 +43,9 @@ class REALYDataModule(BenchmarkDataModule):
 
     def __init__(
         self,
-        dataset: Path,
-        photos: Path | None = None,
-        landmarks: Path | None = None,
+        dataset: str | Path,
+        photos: str | Path | None = None,
+        landmarks: str | Path | None = None,
         view: REALYView = "frontal",
         subset: int | None = None,
         image_size: int = 224,

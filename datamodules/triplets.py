@@ -68,7 +68,7 @@ class TripletDataModule(TripletData):
 
     def __init__(
         self,
-        path: str,
+        path: str | Path,
         image_size: int = 224,
         focal: float = DEFAULT_FOCAL,
         batch_size: int = 5,
@@ -79,11 +79,11 @@ class TripletDataModule(TripletData):
         shuffle_shards: int = 16,
         val_size: int | None = None,
         val_share: float = 0.05,
-        cache: Path | None = None,
+        cache: str | Path | None = None,
         cache_gb: float = 50.0,
     ) -> None:
         super().__init__(image_size, focal, batch_size, num_workers)
-        self.path, self.seed = path, seed
+        self.path, self.seed = str(path), seed
         self.augmentation = augmentation if augment else None
         self.shuffle_shards, self.val_size, self.val_share = shuffle_shards, val_size, val_share
         self.cache, self.cache_gb = cache, cache_gb

@@ -90,3 +90,46 @@ def not_among(name: str, value: object, known: Iterable[object]) -> str:
     near = nearest(str(value), words)
     hint = f". Did you mean {near!r}?" if near else ""
     return f"{name} must be one of {', '.join(words)}; got {value!r}{hint}"
+
+
+def check_count(name: str, value: object, least: float | None = 1, most: float | None = None) -> None:
+    """Make sure that an argument is a whole number in its range.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        least: the smallest that makes sense, if there is one.
+        most: the largest, if there is one.
+
+    Raises:
+        MGCError: with the range.
+
+    Example:
+        >>> check_count("jobs", 1.5)
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: `jobs` must be a whole number of at least 1; got 1.5
+    """
+    from numbers import Integral
+
+    _check_range(name, value, Integral, "a whole number", least, most)
+
+
+def check_number(name: str, value: object, least: float | None = None, most: float | None = None) -> None:
+    """Make sure that an argument is a number in its range; arguments as in `check_count`.
+
+    Example:
+        >>> check_number("noise", 2, 0, 1)
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: `noise` must be a number of 0 to 1; got 2
+    """
+    from numbers import Real
+
+    _check_range(name, value, Real, "a number", least, most)
+
+
+def _check_range(name: str, value: object, kind: type, words: str, least: float | None, most: float | None) -> None:
+    fits = isinstance(value, kind) and not isinstance(value, bool) and value == value  # NaN is equal to nothing
+    if not fits or (least is not None and value < least) or (most is not None and value > most):  # type: ignore[operator]
+        low = f" of at least {least:g}" if least is not None else ""
+        span = f" of {least or 0:g} to {most:g}" if most is not None else low
+        raise MGCError(f"`{name}` must be {words}{span}; got {value!r}")

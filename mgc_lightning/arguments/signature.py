@@ -7,6 +7,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import docstring_parser
@@ -162,13 +163,16 @@ def read_arguments(target: Callable[..., Any], section: str = "", preset: Any = 
 
 
 def _plain(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Take `None` and `Annotated` off a type, and give what was annotated, the outermost first."""
+    """Take `None` and `Annotated` off a type, and give what was annotated, the outermost first.
+
+    Of a path that may be a `str` too, the first of the two is what the command line makes.
+    """
     if typing.get_origin(hint) is typing.Annotated:
         inner, extras = _plain(hint.__origin__)
         return inner, (*hint.__metadata__, *extras)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         some = [inner for inner in typing.get_args(hint) if inner is not type(None)]
-        return _plain(some[0]) if len(some) == 1 else (hint, ())
+        return _plain(some[0]) if len(some) == 1 or set(some) == {Path, str} else (hint, ())
     if typing.get_origin(hint) in _SEVERAL:
         return hint, _plain(typing.get_args(hint)[0])[1]
     return hint, ()

@@ -34,16 +34,29 @@ class Flag:
     off: tuple[str, ...] = ()
 
 
-Count = Annotated[int, Metavar("N")]
-Pixels = Annotated[int, Metavar("PX")]
-Seconds = Annotated[float, Metavar("SECONDS")]
+@dataclass(frozen=True)
+class Within:
+    """Give the range of an argument's numbers, ends included; None where it has no end."""
+
+    least: float | None = None
+    most: float | None = None
+
+
+Count = Annotated[int, Metavar("N"), Within(1)]
+"""At least 1."""
+Whole = Annotated[int, Metavar("N"), Within(0)]
+"""A count that may be none, a seed, a level."""
+Pixels = Annotated[int, Metavar("PX"), Within(1)]
+Seconds = Annotated[float, Metavar("SECONDS"), Within(0)]
 Degrees = Annotated[float, Metavar("DEGREES")]
-Share = Annotated[float, Metavar("SHARE")]
+Share = Annotated[float, Metavar("SHARE"), Within(0, 1)]
 """In 0..1."""
-AnyPath = Annotated[Path, Metavar("PATH")]
-File = Annotated[Path, Metavar("FILE")]
-Folder = Annotated[Path, Metavar("DIR")]
-FileOrFolder = Annotated[Path, Metavar("FILE|DIR")]
-NameOrPath = Annotated[str, Metavar("NAME|PATH")]
+# Of two types the command line makes the first: a path, but a name stays a word.
+AnyPath = Annotated[Path | str, Metavar("PATH")]
+File = Annotated[Path | str, Metavar("FILE")]
+Folder = Annotated[Path | str, Metavar("DIR")]
+FileOrFolder = Annotated[Path | str, Metavar("FILE|DIR")]
+JSONFile = Annotated[Path | str, Metavar("FILE.json")]
+NameOrPath = Annotated[str | Path, Metavar("NAME|PATH")]
 Modules = Annotated[tuple[str, ...], Metavar("MODULE"), Flag("--import")]
 Box = Annotated[tuple[float, float, float, float], Metavar("X0 Y0 X1 Y1")]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
-from mgc_lightning.arguments.types import Count, File, Flag, Folder, Metavar
-from mgc_lightning.errors import MGCError, check_choice
-from mgc_lightning.metrics.now.names import Unit
+from mgc_lightning.arguments.checked import Checked
+from mgc_lightning.arguments.types import Count, File, Flag, Folder, Metavar, Within
+from mgc_lightning.errors import MGCError
+from mgc_lightning.metrics.now.names import Challenge, Unit
 
 NoWSplit = Literal["validation", "test"]
 """Image lists of the NoW data set."""
@@ -15,15 +17,16 @@ REALYView = Literal["frontal", "side"]
 """Kinds of REALY's photographs, each with a score of its own."""
 MeshFormat = Literal["obj", "ply"]
 """Meshes of submissions."""
+BoxScale = Annotated[float, Metavar("X"), Within(0.1, 10)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoWSettings:
+class NoWSettings(Checked):
     """Set how a folder of predictions is scored by NoW.
 
     Attributes:
         split: list of the images.
-        challenge: one challenge only, e.g. selfie.
+        challenge: one challenge only.
         metrical: keep the scale of the predictions, in this unit.
         corrected_start: metrical only: start from the translation of the fixed scale. The official program starts
             predictions that are far from their origin centimetres off; these numbers are not comparable with its.
@@ -41,7 +44,7 @@ class NoWSettings:
     """
 
     split: NoWSplit = "validation"
-    challenge: Annotated[str, Metavar("NAME")] | None = None
+    challenge: Challenge | None = None
     metrical: Unit | None = None
     corrected_start: bool = False
     allow_missing: bool = False
@@ -49,15 +52,13 @@ class NoWSettings:
     jobs: Count = 1
 
     def __post_init__(self) -> None:
-        check_choice("split", self.split, NoWSplit)
-        if self.metrical is not None:
-            check_choice("metrical", self.metrical, Unit)
-        elif self.corrected_start:
+        super().__post_init__()
+        if self.corrected_start and self.metrical is None:
             raise MGCError("`corrected_start=True` is an option of the metrical benchmark: give `metrical` too")
 
 
 @dataclass(frozen=True, kw_only=True)
-class REALYSettings:
+class REALYSettings(Checked):
     """Set how a folder of predictions is scored by REALY.
 
     Attributes:
@@ -72,13 +73,9 @@ class REALYSettings:
     allow_missing: bool = False
     jobs: Count = 1
 
-    def __post_init__(self) -> None:
-        if self.view is not None:
-            check_choice("view", self.view, REALYView)
-
 
 @dataclass(frozen=True, kw_only=True)
-class NoWSubmissionSettings:
+class NoWSubmissionSettings(Checked):
     """Set what a network writes for the NoW organisers.
 
     Attributes:
@@ -94,16 +91,12 @@ class NoWSubmissionSettings:
     split: NoWSplit = "test"
     neutral: Annotated[bool, Flag(off=("--expression",))] = True
     format: MeshFormat = "obj"
-    box_scale: Annotated[float, Metavar("X")] = 1.0
+    box_scale: BoxScale = 1.0
     batch_size: Count = 16
-
-    def __post_init__(self) -> None:
-        check_choice("split", self.split, NoWSplit)
-        check_choice("format", self.format, MeshFormat)
 
 
 @dataclass(frozen=True, kw_only=True)
-class REALYSubmissionSettings:
+class REALYSubmissionSettings(Checked):
     """Set what a network writes for REALY.
 
     Attributes:
@@ -119,11 +112,7 @@ class REALYSubmissionSettings:
     photos: Annotated[Folder, Flag(earlier=("--images",))] | None = None
     landmarks: Folder | None = None
     view: REALYView = "frontal"
-    topology: Annotated[str, Metavar("NAME|PATH.obj")] | None = None
+    topology: Annotated[str | Path, Metavar("NAME|PATH.obj")] | None = None
     neutral: Annotated[bool, Flag(off=("--no-neutral",))] = False
     format: MeshFormat = "obj"
     batch_size: Count = 16
-
-    def __post_init__(self) -> None:
-        check_choice("view", self.view, REALYView)
-        check_choice("format", self.format, MeshFormat)

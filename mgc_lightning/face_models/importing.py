@@ -29,7 +29,7 @@ LOADERS: dict[ImportedModel, Callable[[Path], FaceModelData]] = {
 
 
 def import_face_model(
-    kind: ImportedModel, source: str | Path, name: str | None = None, folder: Path | None = None
+    kind: ImportedModel, source: str | Path, name: str | None = None, folder: str | Path | None = None
 ) -> Path:
     """Convert a face model and keep it.
 
@@ -60,7 +60,7 @@ def import_face_model(
         raise MGCError(f"{path} does not exist; `{kind}` is converted from {OWNERS_FILES[kind]}")
     data = LOADERS[kind](path)
     data.info.name = name
-    target = (converted_folder() if folder is None else folder) / f"{name}.safetensors"
+    target = (converted_folder() if folder is None else Path(folder)) / f"{name}.safetensors"
     return save_face_model(data, target, half=False)
 
 

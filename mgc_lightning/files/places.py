@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -30,3 +31,13 @@ def cache_folder() -> Path:
     """
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mgc_lightning"
     return Path(os.environ.get("MGC_CACHE", default)).expanduser()
+
+
+def as_paths(given: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Give one path, or several, as a list.
+
+    Example:
+        >>> [path.name for path in as_paths("scans/anna.ply")]
+        ['anna.ply']
+    """
+    return [Path(path) for path in ([given] if isinstance(given, str | Path) else given)]

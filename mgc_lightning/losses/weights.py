@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from mgc_lightning.arguments.checked import Checked
 from mgc_lightning.losses.schedule import Ramp
 
 
 @dataclass
-class LossWeights:
+class LossWeights(Checked):
     """Weigh the terms. A term of weight 0 is not computed.
 
     The defaults are MGCNet's published training command, with the paper's epipolar weight, which that command

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mgc_lightning.arguments.types import AnyPath, Count, Modules, NameOrPath
+from mgc_lightning.arguments.checked import Checked
+from mgc_lightning.arguments.types import AnyPath, Modules, NameOrPath, Whole
 
 ExportFormat = Literal["onnx", "torch", "safetensors"]
 """ONNX and torch.export with a dynamic batch, and the weights with their description."""
 
 
 @dataclass(frozen=True)
-class NetworkFile:
+class NetworkFile(Checked):
     """A trained network.
 
     Attributes:
@@ -25,7 +26,7 @@ class NetworkFile:
 
     checkpoint: AnyPath | None = None
     face_model: NameOrPath | None = None
-    level: Count | None = None
+    level: Whole | None = None
     imports: Modules = ()
 
 

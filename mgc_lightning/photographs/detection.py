@@ -93,7 +93,9 @@ class LandmarkFolder:
 
     whole = True
 
-    def __init__(self, folder: Path, root: Path | None = None, convention: Convention = "ibug") -> None:
+    def __init__(self, folder: str | Path, root: str | Path | None = None, convention: Convention = "ibug") -> None:
+        folder = Path(folder)
+        root = None if root is None else Path(root)
         if not folder.is_dir():
             raise MGCError(f"{folder}: no such folder of landmarks")
         check_choice("convention", convention, Convention)
@@ -113,18 +115,20 @@ class LandmarkFolder:
         points = check_plausible_landmarks(read_68(file), *image.shape[-2:], name=str(file))
         return [DetectedFace(points, convention=self.convention)]
 
-    def find(self, path: Path) -> Path | None:
+    def find(self, path: str | Path) -> Path | None:
         """Find the file of a photograph."""
+        path = Path(path)
         places = companion_places(self.folder, path, self.root, SUFFIXES)
         return next((place for place in places if place.is_file()), None)
 
 
-def read_68(file: Path) -> Float[Tensor, "68 2"]:
+def read_68(file: str | Path) -> Float[Tensor, "68 2"]:
     """Read a file of 68 landmarks.
 
     Raises:
         MGCError: if it has five, or cannot be read.
     """
+    file = Path(file)
     points = read_landmarks(file)
     if len(points) != 68:
         raise MGCError(f"{file}: training samples need 68 landmarks, got {len(points)}")

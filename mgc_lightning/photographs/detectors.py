@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 def make_detector(
-    name: DetectorChoice = "face-alignment", device: str = "cpu", weights: Sequence[Path] = ()
+    name: DetectorChoice = "face-alignment", device: str = "cpu", weights: Sequence[str | Path] = ()
 ) -> FaceDetector:
     """Make a detector.
 
@@ -49,7 +49,7 @@ def make_detector(
     return FaceAlignmentDetector(device, weights)
 
 
-def _first(device: str, weights: Sequence[Path]) -> FaceDetector:
+def _first(device: str, weights: Sequence[str | Path]) -> FaceDetector:
     try:
         detector = make_detector("face-alignment", device, weights)
     except MGCError as error:

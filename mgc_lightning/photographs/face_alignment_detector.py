@@ -56,7 +56,7 @@ class FaceAlignmentDetector:
         []
     """
 
-    def __init__(self, device: str = "cpu", weights: Sequence[Path] = ()) -> None:
+    def __init__(self, device: str = "cpu", weights: Sequence[str | Path] = ()) -> None:
         sfd, fan = find_weights(SFD_URL, weights), find_weights(FAN_URL, weights)
         try:
             self._network = _FaceAlignment(

@@ -54,12 +54,13 @@ def read_landmarks(path: str | os.PathLike[str]) -> Float[Tensor, "N 2"]:
     return checked_landmarks(points, str(file))
 
 
-def find_landmarks(place: Path, photo: Path, photos: int = 1) -> Path:
+def find_landmarks(place: str | Path, photo: str | Path, photos: int = 1) -> Path:
     """Give the landmark file of a photograph: `place` itself, or in that folder the file of the photograph's stem.
 
     Raises:
         MGCError: if there is none, or one file is to serve several photographs.
     """
+    place, photo = Path(place), Path(photo)
     if place.is_dir():
         candidates = [place / f"{photo.stem}{suffix}" for suffix in SUFFIXES]
         found = next((candidate for candidate in candidates if candidate.is_file()), None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mgc_lightning.arguments.checked import Checked
 from mgc_lightning.arguments.types import Degrees, Share
-from mgc_lightning.errors import check_choice
 
 CROP_SIZE = 224
 """Size in px that the template of the alignment is given for."""
@@ -27,7 +27,7 @@ SeveralFaces = Literal["largest", "reject"]
 
 
 @dataclass(frozen=True)
-class QualityLimits:
+class QualityLimits(Checked):
     """Set the limits of photographs.
 
     Attributes:
@@ -52,6 +52,3 @@ class QualityLimits:
     several: SeveralFaces = "largest"
     second_face: Share = 0.3
     max_yaw: Degrees = 90.0
-
-    def __post_init__(self) -> None:
-        check_choice("several", self.several, SeveralFaces)

@@ -198,7 +198,9 @@ class MaskFolder:
         tensor(1.)
     """
 
-    def __init__(self, folder: Path, root: Path | None = None) -> None:
+    def __init__(self, folder: str | Path, root: str | Path | None = None) -> None:
+        folder = Path(folder)
+        root = None if root is None else Path(root)
         if not folder.is_dir():
             raise MGCError(f"{folder}: no such folder of skin masks")
         self.folder, self.root = folder, root

@@ -16,7 +16,7 @@ SECONDS = 20.0
 """How long a server may say nothing."""
 
 
-def find_weights(url: str, given: Sequence[Path] = ()) -> Path:
+def find_weights(url: str, given: Sequence[str | Path] = ()) -> Path:
     """Find a file of weights; download it to torch's cache if need be.
 
     File names end in the first digits of their sha256, as torch.hub has it: a download is checked against them.
@@ -37,7 +37,7 @@ def find_weights(url: str, given: Sequence[Path] = ()) -> Path:
     """
     name = url.rsplit("/", 1)[-1]
     stem = name.rsplit("-", 1)[0]
-    for place in given:
+    for place in map(Path, given):
         candidates = [place / name] if place.is_dir() else [place] * (place.name.startswith(stem))
         found = next((candidate for candidate in candidates if candidate.is_file()), None)
         if found is not None:

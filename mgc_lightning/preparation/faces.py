@@ -102,7 +102,8 @@ class FacePreparer:
         ('1.png', 68, True)
     """
 
-    def __init__(self, settings: FaceSettings, root: Path, detector: DetectorFactory = choose_detector) -> None:
+    def __init__(self, settings: FaceSettings, root: str | Path, detector: DetectorFactory = choose_detector) -> None:
+        root = Path(root)
         self.settings, self.root = settings, root
         self._make_detector = detector
         self._detector: FaceDetector | None = None

@@ -25,7 +25,7 @@ from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, write_shard
 
 
 def convert_official(
-    root: Path, output: Path, settings: PrepareSettings, console: Console | None = None
+    root: str | Path, output: str | Path, settings: PrepareSettings, console: Console | None = None
 ) -> dict[str, Any]:
     """Write the samples of an official folder as shards: its crops, landmarks, skin and flags as they are.
 
@@ -35,6 +35,7 @@ def convert_official(
     Example:
         >>> manifest = convert_official(Path("mgcnet_data"), Path("set"), PrepareSettings())  # doctest: +SKIP
     """
+    root, output = Path(root), Path(output)
     splits: dict[str, list[dict[str, Any]]] = {}
     rejected: list[tuple[str, str, str]] = []
     triplets: list[Triplet] = []

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mgc_lightning import __version__
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.places import as_paths
 from mgc_lightning.photographs.sources.find import find_kind, open_source
 from mgc_lightning.photographs.sources.photo import Photo, PhotoSource, source_digest
 from mgc_lightning.preparation.chunks import CHUNK, ChunkReport, Chunks
@@ -76,7 +77,7 @@ def prepare(
     """
     output = Path(output)
     if not isinstance(source, PhotoSource):
-        places = [Path(place) for place in ([source] if isinstance(source, str | Path) else source)]
+        places = as_paths(source)
         found = find_kind(places, settings.kind)
         if found == "official" and len(places) > 1:
             raise MGCError(f"Expected one folder of the official layout; got {len(places)}")

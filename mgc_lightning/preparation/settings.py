@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from mgc_lightning.arguments.types import AnyPath, Count, Folder, NameOrPath, Pixels, Seconds
-from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.arguments.checked import Checked
+from mgc_lightning.arguments.types import AnyPath, Count, Folder, Metavar, NameOrPath, Seconds, Within
 from mgc_lightning.face_models.names import EMBEDDED
 from mgc_lightning.photographs.settings import CROP_SIZE, Convention, DetectorName, QualityLimits, SkinModel, SourceKind
 from mgc_lightning.triplets.grouping import GroupingSettings
 
 
 @dataclass(frozen=True)
-class FaceSettings:
+class FaceSettings(Checked):
     """Set how photographs become crops.
 
     Attributes:
@@ -31,7 +31,7 @@ class FaceSettings:
         limits: of the photographs' quality.
     """
 
-    size: Pixels = CROP_SIZE
+    size: Annotated[int, Metavar("PX"), Within(32, 2048)] = CROP_SIZE
     detector: DetectorName = "face-alignment"
     landmarks: Folder | None = None
     convention: Convention = "ibug"
@@ -39,22 +39,13 @@ class FaceSettings:
     masks: Folder | None = None
     weights: tuple[AnyPath, ...] = ()
     device: str = "cpu"
-    quality: int = 95
+    quality: Annotated[int, Within(1, 100)] = 95
     face_model: NameOrPath = EMBEDDED
     limits: QualityLimits = field(default_factory=QualityLimits)
 
-    def __post_init__(self) -> None:
-        check_choice("detector", self.detector, DetectorName)
-        check_choice("convention", self.convention, Convention)
-        check_choice("skin", self.skin, SkinModel)
-        if not 32 <= self.size <= 2048 or not 1 <= self.quality <= 100:
-            raise MGCError(
-                f"Expected a `size` of 32 to 2048 px and a `quality` of 1 to 100; got {self.size} and {self.quality}"
-            )
-
 
 @dataclass(frozen=True)
-class PrepareSettings:
+class PrepareSettings(Checked):
     """Set how a source becomes a set.
 
     Attributes:
@@ -76,9 +67,6 @@ class PrepareSettings:
     shard_samples: Count = 500
     kind: SourceKind = "auto"
     every: Seconds = 1.0
-
-    def __post_init__(self) -> None:
-        check_choice("kind", self.kind, SourceKind)
 
     def describe(self) -> dict[str, Any]:
         """Give plain values."""

@@ -19,7 +19,7 @@ from mgc_lightning.rendering.renderer import FaceRenderer
 
 def write_meshes(
     face: Reconstruction,
-    folder: Path,
+    folder: str | Path,
     face_model: FaceModel,
     renderer: FaceRenderer,
     *,
@@ -41,6 +41,7 @@ def write_meshes(
         neutral: write `neutral.obj` too, the shape without expression (and `head_neutral.obj` with `full_head`).
         full_head: write `head.obj`, `head.ply` and `head.glb` too.
     """
+    folder = Path(folder)
     index, faces = compact(face_model.face_region_faces)
     parts: dict[str, tuple[Tensor, Tensor]] = {"face": (index, faces)}
     if full_head:
@@ -63,8 +64,9 @@ def write_meshes(
     return written
 
 
-def write_neutral(face: Reconstruction, path: Path, face_model: FaceModel) -> Path:
+def write_neutral(face: Reconstruction, path: str | Path, face_model: FaceModel) -> Path:
     """Write the face without ears, scalp and neck, and without expression."""
+    path = Path(path)
     index, faces = compact(face_model.face_region_faces)
     return write_mesh(path, face_model.shape(face.coefficients.identity)[index], faces, face.mesh.albedo[index])
 

@@ -54,7 +54,8 @@ class FaceFinder:
 
     def __init__(self, reconstructor: FaceReconstructor, where: WhereSettings) -> None:
         self.reconstructor = reconstructor
-        self.landmarks, self.box, self.every = where.landmarks, where.box, where.faces == "all"
+        self.landmarks = None if where.landmarks is None else Path(where.landmarks)
+        self.box, self.every = where.box, where.faces == "all"
         self.convention = where.convention
 
     def find(self, image: Float[Tensor, "3 H W"], path: Path, count: int = 1) -> list[FacePlace]:

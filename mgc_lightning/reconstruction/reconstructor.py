@@ -28,7 +28,7 @@ from mgc_lightning.photographs.crop import (
 )
 from mgc_lightning.photographs.detection import DetectedFace, FaceDetector, detect_shrunk
 from mgc_lightning.photographs.detectors import make_detector
-from mgc_lightning.photographs.landmark_files import checked_landmarks
+from mgc_lightning.photographs.landmark_files import checked_landmarks, read_landmarks
 from mgc_lightning.photographs.photos import ImageLike, as_image
 from mgc_lightning.photographs.plausible import check_plausible_box, check_plausible_landmarks
 from mgc_lightning.photographs.settings import DetectorChoice
@@ -186,14 +186,15 @@ class FaceReconstructor:
     def reconstruct(
         self,
         image: ImageLike,
-        landmarks: ArrayLike | Tensor | None = None,
+        landmarks: str | Path | ArrayLike | Tensor | None = None,
         box: Sequence[float] | None = None,
     ) -> Reconstruction:
         """Reconstruct the face of one photograph.
 
         Args:
             image: a file, PIL image, array (H, W, 3) or tensor (3, H, W).
-            landmarks: (5, 2) or (68, 2) px of the photograph, pixel centres at +.5; the best alignment.
+            landmarks: (5, 2) or (68, 2) px of the photograph, pixel centres at +.5, or a file of them (.txt, .npy,
+                .pts); the best alignment.
             box: x0, y0, x1, y1 px around the face from hairline to chin, roughly: the crop is cut again on the
                 predicted points until it stands.
 
@@ -206,7 +207,7 @@ class FaceReconstructor:
     def reconstruct_batch(
         self,
         images: Sequence[ImageLike],
-        landmarks: Sequence[ArrayLike | Tensor | None] | None = None,
+        landmarks: Sequence[str | Path | ArrayLike | Tensor | None] | None = None,
         boxes: Sequence[Sequence[float] | None] | None = None,
         batch_size: int = BATCH,
     ) -> list[Reconstruction]:
@@ -224,7 +225,7 @@ class FaceReconstructor:
             found += self.reconstruct_aligned(tensors, matrices, [detected for _, detected in places])
         return found
 
-    def reconstruct_all(self, image: ImageLike, path: Path | None = None) -> list[Reconstruction]:
+    def reconstruct_all(self, image: ImageLike, path: str | Path | None = None) -> list[Reconstruction]:
         """Reconstruct every face that the detector finds in a photograph, the largest first.
 
         Raises:
@@ -239,7 +240,7 @@ class FaceReconstructor:
             found += self.reconstruct_aligned([tensor] * len(part), matrices, [face.landmarks for face in part])
         return found
 
-    def detect(self, image: Float[Tensor, "3 H W"], path: Path | None = None) -> list[DetectedFace]:
+    def detect(self, image: Float[Tensor, "3 H W"], path: str | Path | None = None) -> list[DetectedFace]:
         """Find the faces of a photograph, the largest first.
 
         Raises:
@@ -252,12 +253,12 @@ class FaceReconstructor:
             )
         if isinstance(self.detector, str):
             self.detector = make_detector(self.detector, str(self.device))
-        return detect_shrunk(self.detector, image, path)
+        return detect_shrunk(self.detector, image, None if path is None else Path(path))
 
     def align(
         self,
         image: Float[Tensor, "3 H W"],
-        landmarks: ArrayLike | Tensor | None = None,
+        landmarks: str | Path | ArrayLike | Tensor | None = None,
         box: Sequence[float] | None = None,
     ) -> Float[Tensor, "2 3"]:
         """Find the similarity from the photograph to the crop, by landmarks, by box, or by the detector.
@@ -281,8 +282,11 @@ class FaceReconstructor:
             if not faces:
                 raise MGCError("No face was found; give its `landmarks`, or a `box` around it")
             return self.align_points(faces[0].landmarks), faces[0].landmarks
-        points = checked_landmarks(torch.as_tensor(landmarks).detach().cpu())
-        points = check_plausible_landmarks(points, *image.shape[-2:])
+        if isinstance(landmarks, str | Path):
+            points, name = read_landmarks(landmarks), str(landmarks)
+        else:
+            points, name = checked_landmarks(_numbers("landmarks", landmarks, "5 or 68 points (x, y)")), "landmarks"
+        points = check_plausible_landmarks(points, *image.shape[-2:], name=name)
         return self.align_points(points), points if len(points) == 68 else None
 
     def settle(self, image: Float[Tensor, "3 H W"], box: Sequence[float]) -> SettledCrop:
@@ -295,7 +299,7 @@ class FaceReconstructor:
         Raises:
             MGCError: if it cannot hold a face of this photograph.
         """
-        given = check_plausible_box(torch.as_tensor(box, dtype=torch.float32), *image.shape[-2:])
+        given = check_plausible_box(_numbers("box", box, "x0, y0, x1, y1").float(), *image.shape[-2:])
         return settle_box(self.predictor, image, given)
 
     def align_points(self, points: Float[Tensor, "P 2"]) -> Float[Tensor, "2 3"]:
@@ -368,6 +372,14 @@ class FaceReconstructor:
             )
             for i in range(len(images))
         ]
+
+
+def _numbers(name: str, given: ArrayLike | Tensor, expected: str) -> Tensor:
+    """Take numbers of any form, or say what was expected."""
+    try:
+        return torch.as_tensor(given).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise MGCError(f"`{name}`: expected {expected} in px, got {given!r}") from error
 
 
 def camera_of_image(

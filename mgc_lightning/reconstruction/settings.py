@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mgc_lightning.arguments.types import AnyPath, Box, Count, FileOrFolder, Seconds
-from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.arguments.checked import Checked
+from mgc_lightning.arguments.types import AnyPath, Box, Count, FileOrFolder, Seconds, Whole
+from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.settings import Convention, DetectorChoice
 
 OUTPUT = "faces"
@@ -16,7 +17,7 @@ Faces = Literal["largest", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhereSettings:
+class WhereSettings(Checked):
     """Where the face is (default: the detector says).
 
     Attributes:
@@ -38,15 +39,13 @@ class WhereSettings:
     faces: Faces = "largest"
 
     def __post_init__(self) -> None:
-        check_choice("detector", self.detector, DetectorChoice)
-        check_choice("faces", self.faces, Faces)
-        check_choice("convention", self.convention, Convention)
+        super().__post_init__()
         if self.landmarks is not None and self.box is not None:
             raise MGCError("Give either `landmarks` or `box`, not both")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersonSettings:
+class PersonSettings(Checked):
     """How predictions are refined, and several photographs of one person.
 
     Attributes:
@@ -60,11 +59,11 @@ class PersonSettings:
     refine: bool = True
     same_person: bool = False
     one_moment: bool = False
-    steps: Count = 60
+    steps: Whole = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileSettings:
+class FileSettings(Checked):
     """What is written.
 
     Attributes:
@@ -99,8 +98,3 @@ class ReconstructSettings(FileSettings, PersonSettings, WhereSettings):
             raise MGCError("`one_moment=True` belongs to `same_person=True`")
         if self.same_person and not self.refine:
             raise MGCError("`same_person=True` refines: `refine=False` contradicts it")
-        if self.batch_size < 1 or self.steps < 0 or self.smooth < 0:
-            raise MGCError(
-                "Expected `batch_size` >= 1, `steps` >= 0 and `smooth` >= 0; "
-                f"got {self.batch_size}, {self.steps} and {self.smooth}"
-            )

@@ -64,7 +64,7 @@ class VideoFaces:
 
 
 def video_faces(
-    path: Path,
+    path: str | Path,
     reconstructor: FaceReconstructor,
     locate: Locate,
     smoothing: float = 0.0,
@@ -83,6 +83,7 @@ def video_faces(
     Raises:
         MGCError: if the file is no video, or shows no face.
     """
+    path = Path(path)
     times, matrices, coefficients, found = _predict_all(path, reconstructor, locate, report)
     if not found.any():
         raise MGCError(f"{path}: no face was found in {len(found)} frames")
@@ -132,7 +133,7 @@ def _predict_all(
 def write_video_faces(
     faces: VideoFaces,
     reconstructor: FaceReconstructor,
-    folder: Path,
+    folder: str | Path,
     neutral: bool = False,
     report: Report = lambda *_: None,
 ) -> list[Path]:
@@ -145,6 +146,7 @@ def write_video_faces(
         neutral: write `neutral.obj` too, of the median identity.
         report: called after every frame.
     """
+    folder = Path(folder)
     renderer, shown = FaceRenderer(), []
     total = len(faces.known)
     picked = set(np.flatnonzero(faces.known)[_spread(int(faces.known.sum()), SHEET_FRAMES)].tolist())

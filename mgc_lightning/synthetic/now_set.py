@@ -59,7 +59,7 @@ class Person:
     complexion: Float[Tensor, " C"]
 
 
-def write_now_set(folder: Path, face_model: FaceModel, settings: NoWSetSettings) -> None:
+def write_now_set(folder: str | Path, face_model: FaceModel, settings: NoWSetSettings) -> None:
     """Write image list, scans, landmarks, photographs, boxes, and two folders of predictions.
 
     The layout is the official one: `imagepathsvalidation.txt`, `scans/`, `scans_lmks_onlypp/`, and
@@ -78,6 +78,7 @@ def write_now_set(folder: Path, face_model: FaceModel, settings: NoWSetSettings)
         >>> from mgc_lightning import load_face_model
         >>> write_now_set(Path("now"), load_face_model(level=1), NoWSetSettings(subjects=2))  # doctest: +SKIP
     """
+    folder = Path(folder)
     require_new(folder)
     generators = {
         focal: TripletGenerator(face_model, settings.image_size, focal).requires_grad_(False)

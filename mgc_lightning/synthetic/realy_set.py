@@ -49,7 +49,7 @@ Licence of the face model and of this data: {licence}
 """
 
 
-def write_realy_set(folder: Path, face_model: FaceModel, settings: REALYSetSettings) -> None:
+def write_realy_set(folder: str | Path, face_model: FaceModel, settings: REALYSetSettings) -> None:
     """Write keypoints, scan regions, scales, photographs with landmarks, and two folders of predictions.
 
     The layout is the official one: `REALY_HIFI3D_keypoints/`, `REALY_scan_region/`, `metrical_scale.txt` and
@@ -68,6 +68,7 @@ def write_realy_set(folder: Path, face_model: FaceModel, settings: REALYSetSetti
         >>> from mgc_lightning import load_face_model
         >>> write_realy_set(Path("realy"), load_face_model(level=1), REALYSetSettings(subjects=2))  # doctest: +SKIP
     """
+    folder = Path(folder)
     require_new(folder)
     topology = topology_of(face_model)
     people = _People(face_model, settings)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from mgc_lightning.arguments.types import Count, Degrees, Metavar, Pixels
-from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.arguments.checked import Checked
+from mgc_lightning.arguments.types import Count, Degrees, Metavar, Whole, Within
 
 Millimetres = Annotated[float, Metavar("MM")]
+Size = Annotated[float, Metavar("MM"), Within(0)]
 HeadLevel = Literal[0, 1]
 """Levels of detail of the embedded head."""
 
 
 @dataclass(frozen=True)
-class ScannerSettings:
+class ScannerSettings(Checked):
     """Describe the scanner, which looks at the head from all sides of its vertical axis.
 
     Attributes:
@@ -27,20 +28,20 @@ class ScannerSettings:
         hole_radius: least and greatest radius of holes, mm.
     """
 
-    spacing: Millimetres = 1.1
+    spacing: Annotated[float, Metavar("MM"), Within(0.1)] = 1.1
     half_angle: Degrees = 105.0
     axis_z: Millimetres = -15.0
-    noise: Millimetres = 0.1
-    waves: Millimetres = 0.05
-    holes: Count = 6
-    hole_radius: Annotated[tuple[float, float], Metavar("LEAST GREATEST")] = (2.0, 6.0)
+    noise: Size = 0.1
+    waves: Size = 0.05
+    holes: Whole = 6
+    hole_radius: Annotated[tuple[float, float], Metavar("LEAST GREATEST"), Within(0)] = (2.0, 6.0)
 
 
 REALY_SCANNER = ScannerSettings(spacing=1.4, half_angle=80.0, holes=12, hole_radius=(1.5, 4.0))
 
 
 @dataclass(frozen=True)
-class NoWSetSettings:
+class NoWSetSettings(Checked):
     """Describe a synthetic NoW data set.
 
     Attributes:
@@ -58,20 +59,13 @@ class NoWSetSettings:
 
     subjects: Count = 5
     images: Count = 2
-    image_size: Pixels = 384
-    seed: Count = 0
+    image_size: Annotated[int, Metavar("PX"), Within(64)] = 384
+    seed: Whole = 0
     scanner: ScannerSettings = ScannerSettings()
-
-    def __post_init__(self) -> None:
-        if self.subjects < 1 or self.images < 1 or self.image_size < 64 or self.seed < 0:
-            raise MGCError(
-                "Expected `subjects` >= 1, `images` >= 1, `image_size` >= 64 px and `seed` >= 0; "
-                f"got {self.subjects}, {self.images}, {self.image_size} and {self.seed}"
-            )
 
 
 @dataclass(frozen=True)
-class REALYSetSettings:
+class REALYSetSettings(Checked):
     """Describe a synthetic REALY data set.
 
     Attributes:
@@ -84,16 +78,8 @@ class REALYSetSettings:
     """
 
     subjects: Count = 10
-    views: Count = 4
-    seed: Count = 0
+    views: Whole = 4
+    seed: Whole = 0
     level: HeadLevel = 1
-    image_size: Pixels = 512
+    image_size: Annotated[int, Metavar("PX"), Within(32)] = 512
     scanner: ScannerSettings = REALY_SCANNER
-
-    def __post_init__(self) -> None:
-        check_choice("level", self.level, HeadLevel)
-        if self.subjects < 1 or self.views < 0 or self.image_size < 32 or self.seed < 0:
-            raise MGCError(
-                "Expected `subjects` >= 1, `views` >= 0, `image_size` >= 32 px and `seed` >= 0; "
-                f"got {self.subjects}, {self.views}, {self.image_size} and {self.seed}"
-            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from mgc_lightning.arguments.checked import Checked
 from mgc_lightning.errors import MGCError
 
 SHARES = ("linked", "unlinked", "yaw_frontal", "occluders", "expression", "neutral", "boxes", "hair", "hats", "glasses",
@@ -12,7 +13,7 @@ SHARES = ("linked", "unlinked", "yaw_frontal", "occluders", "expression", "neutr
 
 
 @dataclass(frozen=True)
-class SyntheticSettings:
+class SyntheticSettings(Checked):
     """Describe the distribution of synthetic samples.
 
     Attributes:
@@ -83,6 +84,7 @@ class SyntheticSettings:
     supersampling: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "yaw_step", (float(self.yaw_step[0]), float(self.yaw_step[1])))
         bad = [name for name in SHARES if not 0 <= getattr(self, name) <= 1]
         if bad or self.linked + self.unlinked > 1 + 1e-9:

@@ -85,7 +85,7 @@ class MGCModule(L.LightningModule):
         rasterizer: RasterizerName = "auto",
         optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(parameters, lr=1e-4),
         scheduler: LRSchedulerCallable | None = None,
-        init: Path | None = None,
+        init: str | Path | None = None,
         max_nonfinite_steps: int = 10,
     ) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from kornia.geometry.transform import warp_affine
 from torch import Tensor, nn
 
+from mgc_lightning.arguments.checked import Checked
 from mgc_lightning.errors import MGCError
 from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.synthetic.anchors import face_anchors
@@ -31,7 +32,7 @@ for _a, _b in _PAIRS:
 
 
 @dataclass(frozen=True)
-class AugmentationSettings:
+class AugmentationSettings(Checked):
     """Set how strongly samples are disturbed; all zeros leave them alone.
 
     Attributes:
@@ -59,6 +60,7 @@ class AugmentationSettings:
     camera_follows: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         bad = [f.name for f in fields(self) if f.name != "camera" and not 0 <= getattr(self, f.name) <= 1]
         if bad or self.camera < 0 or self.scale > 0.5:
             raise MGCError(f"Expected shares in [0, 1], scale <= .5 and camera >= 0; look at {bad or 'camera, scale'}")

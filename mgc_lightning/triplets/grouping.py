@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from mgc_lightning.arguments.types import Count, Degrees, Share
+from mgc_lightning.arguments.checked import Checked
+from mgc_lightning.arguments.types import Count, Degrees, Share, Whole
 from mgc_lightning.errors import MGCError
 
 Split = Literal["train", "val"]
@@ -54,7 +55,7 @@ class Triplet(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GroupingSettings:
+class GroupingSettings(Checked):
     """Set how triplets are formed.
 
     Attributes:
@@ -71,13 +72,14 @@ class GroupingSettings:
     max_per_identity: Count = 1000
     strangers: bool = True
     val_share: Share = 0.02
-    seed: Count = 0
+    seed: Whole = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_step < self.max_step or not 0 <= self.val_share < 1 or self.max_per_identity < 1:
+        super().__post_init__()
+        if not 0 <= self.min_step < self.max_step or self.val_share == 1:
             raise MGCError(
-                "Expected 0 <= `min_step` < `max_step`, 0 <= `val_share` < 1 and `max_per_identity` >= 1; got "
-                f"{self.min_step}, {self.max_step}, {self.val_share} and {self.max_per_identity}"
+                "Expected 0 <= `min_step` < `max_step` and `val_share` < 1; got "
+                f"{self.min_step}, {self.max_step} and {self.val_share}"
             )
 
 

@@ -38,13 +38,13 @@ class OfficialLayout:
         MGCError: if the list is missing or has a line that is none.
     """
 
-    def __init__(self, root: Path, split: OfficialSplit, val_share: float = 0.05) -> None:
+    def __init__(self, root: str | Path, split: OfficialSplit, val_share: float = 0.05) -> None:
         check_choice("split", split, OfficialSplit)
-        self.root, self.split = root, split
-        own = root / f"{split}.txt"
-        listed = own if own.is_file() else root / "train.txt"
+        self.root, self.split = Path(root), split
+        own = self.root / f"{split}.txt"
+        listed = own if own.is_file() else self.root / "train.txt"
         self.entries = _read_list(listed)
-        if split != "test" and not (root / "val.txt").is_file():
+        if split != "test" and not (self.root / "val.txt").is_file():
             self.entries = [e for e in self.entries if (_share(e[1]) < val_share) == (split == "val")]
         elif not own.is_file():
             raise MGCError(f"{own}: no such list")

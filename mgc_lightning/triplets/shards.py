@@ -36,7 +36,7 @@ OPEN_SHARDS = 32
 """Shards whose offsets are kept in memory."""
 
 
-def write_shard(path: Path, samples: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def write_shard(path: str | Path, samples: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Write a shard, whole or not at all; the same samples give the same bytes.
 
     Returns:
@@ -48,6 +48,7 @@ def write_shard(path: Path, samples: Iterable[dict[str, Any]]) -> dict[str, Any]
         >>> entry["name"], entry["samples"]
         ('train-000000.tar', 1)
     """
+    path = Path(path)
     count = 0
     with atomic_path(path) as temporary:
         with webdataset.TarWriter(str(temporary), encoder=False, user="mgc", group="mgc", mode=0o644, mtime=0) as tar:
@@ -93,7 +94,9 @@ class ShardSet:
         (1, torch.Size([3, 3, 8, 8]), 2)
     """
 
-    def __init__(self, place: str | Path, split: Split, cache: Path | None = None, cache_gb: float = 50.0) -> None:
+    def __init__(
+        self, place: str | Path, split: Split, cache: str | Path | None = None, cache_gb: float = 50.0
+    ) -> None:
         self.place, self.split = str(place).rstrip("/"), split
         self.local = "://" not in self.place
         self.manifest = read_manifest(self.place)
@@ -101,7 +104,7 @@ class ShardSet:
         self.counts = [int(shard["samples"]) for shard in self.shards]
         self._ends = list(itertools.accumulate(self.counts))
         name = hashlib.sha256(self.place.encode()).hexdigest()[:16]
-        self.cache = (cache or cache_folder() / "shards") / name
+        self.cache = Path(cache or cache_folder() / "shards") / name
         self.cache_bytes = cache_gb * 1e9
 
     def __len__(self) -> int:

@@ -106,7 +106,7 @@ for words in {lines}:
         ("reconstruct a.jpg --detector auot", "--detector must be one of auto, face-alignment, mediapipe; got 'auot'"),
         ("import-official --checkpoint c --output o", "--output must end in .safetensors; got o"),
         ("synthesize realy --output o --level 2", "--level must be one of 0, 1; got '2'"),
-        ("synthesize now --output o --subjects 0", "Expected --subjects >= 1"),
+        ("synthesize now --output o --subjects 0", "--subjects must be a whole number of at least 1; got 0"),
         ("face-model import smpl --source s", "MODEL must be one of bfm09, bfm09-deep3d"),
     ],
 )

@@ -158,7 +158,9 @@ def test_meshes_of_another_method(scans, report, tmp_path):
         stem = other / "ann" / "photographs" / photograph.plan.name
         write_mesh(stem.with_name(f"{stem.name}.ply"), verts / 10 + 5, model.faces)
         np.savetxt(stem.with_name(f"{stem.name}.txt"), model.landmarks7(torch.from_numpy(verts)).numpy() / 10 + 5)
-    report = benchmark_scans([folder / "ann.obj"], output, method=MethodSource(predictions=other), settings=SETTINGS)
+    report = benchmark_scans(
+        str(folder / "ann.obj"), str(output), method=MethodSource(predictions=str(other)), settings=SETTINGS
+    )
     row = next(row for row in report.rows if row.name == "one photograph, all")
     assert row.values == {"other": pytest.approx(0, abs=0.02)}
     assert row.count == 2

@@ -332,12 +332,12 @@ def test_a_set_is_reproducible_and_kept(head, surface, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"image_size": 32}, "`image_size` >= 64"),
-        ({"distances": (0.1,)}, "`distances` of .25 m"),
+        ({"image_size": 32}, "`image_size` must be a whole number of at least 64"),
+        ({"distances": (0.1,)}, "`distances` must be a number of at least 0.25"),
         ({"yaws": ()}, "`yaws`"),
         ({"votes": "vertex"}, "Did you mean 'vertices'"),
         ({"detector": "mediapip"}, "`detector` must be one of"),
-        ({"box_looseness": 0.8}, "`box_looseness` of 0 to .5"),
+        ({"box_looseness": 0.8}, "`box_looseness` must be a number of 0 to 0.5"),
     ],
 )
 def test_settings_are_checked(changes, message):

@@ -9,6 +9,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation import NoWSettings, NoWSubmissionSettings, REALYSettings, REALYSubmissionSettings
 from mgc_lightning.evaluation.now import benchmark_now, submit_now
 from mgc_lightning.evaluation.realy import benchmark_realy
+from mgc_lightning.evaluation.realy.topology import load_topology
 from mgc_lightning.networks import NetworkSource, as_predictor, save_network
 
 
@@ -30,15 +31,18 @@ def test_bad_settings(kind, options, message):
 
 
 def test_the_benchmarks_in_python(now_set, realy_set, tmp_path):
-    truth = now_set / "predictions" / "ground_truth"
-    run = benchmark_now(now_set, truth, tmp_path / "now.json", NoWSettings(challenge="selfie"))
+    truth = f"{now_set}/predictions/ground_truth"
+    run = benchmark_now(str(now_set), truth, f"{tmp_path}/now.json", NoWSettings(challenge="selfie"))
     assert len(run.scores.predictions) == len(json.loads(run.folder.output.read_text())["images"]) == 2
-    truth = realy_set / "predictions" / "ground_truth"
-    whole = benchmark_realy(realy_set, truth, tmp_path / "realy.json", "makehuman", REALYSettings(view="frontal"))
+    truth = f"{realy_set}/predictions/ground_truth"
+    mask = tmp_path / "mask.txt"
+    mask.write_text("1 " * load_topology("makehuman").vertex_count)
+    settings = REALYSettings(view="frontal", mask=str(mask))
+    whole = benchmark_realy(str(realy_set), truth, f"{tmp_path}/realy.json", "makehuman", settings)
     assert whole.missing == []
     assert whole.scores.total < 0.2
     with pytest.raises(MGCError, match="expected predictions <subject>_<view>.obj, found none"):
-        benchmark_realy(realy_set, truth, tmp_path / "side.json", "makehuman", REALYSettings(view="side"))
+        benchmark_realy(str(realy_set), truth, f"{tmp_path}/side.json", "makehuman", REALYSettings(view="side"))
 
 
 def test_a_network_is_a_path_a_source_or_loaded(now_set, tmp_path):
@@ -46,7 +50,7 @@ def test_a_network_is_a_path_a_source_or_loaded(now_set, tmp_path):
     forms = {"path": path, "source": NetworkSource(path, level=0), "loaded": as_predictor(path)}
     settings = NoWSubmissionSettings(split="validation", format="ply")
     for name, network in forms.items():
-        assert str(submit_now(network, now_set, tmp_path / name, settings)).endswith("found complete.")
+        assert str(submit_now(network, str(now_set), f"{tmp_path}/{name}", settings)).endswith("found complete.")
     written = {name: sorted((tmp_path / name).rglob("*.ply")) for name in forms}
     assert len(written["path"]) == 8
     for name in forms:

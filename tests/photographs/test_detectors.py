@@ -267,7 +267,7 @@ def test_auto_names_both_remedies(offline, monkeypatch, tmp_path):
     # Named weights mean face-alignment: no other detector takes their place.
     monkeypatch.setattr(mediapipe_detector, "MediaPipeDetector", Fake)
     with pytest.raises(MGCError, match="s3fd"):
-        make_detector("auto", weights=[tmp_path])
+        make_detector("auto", weights=[str(tmp_path)])
     with pytest.raises(MGCError, match="must be one of auto, face-alignment, mediapipe; got 'media-pipe'"):
         make_detector("media-pipe")
 

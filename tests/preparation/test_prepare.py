@@ -52,7 +52,9 @@ def bytes_of(folder) -> dict[str, str]:
 
 def test_places_are_sources(photos, tmp_path):
     prepare(open_source([photos / "in"]), tmp_path / "source", settings_of(photos))
-    prepare(str(photos / "in"), tmp_path / "place", settings_of(photos))
+    words = settings_of(photos)
+    words = dataclasses.replace(words, faces=dataclasses.replace(words.faces, landmarks=str(photos / "points")))
+    prepare(str(photos / "in"), str(tmp_path / "place"), words)
     assert bytes_of(tmp_path / "source") == bytes_of(tmp_path / "place")
     assert set(PrepareSettings(kind="csv", every=3).describe()) == {"faces", "grouping", "shard_samples"}
     with pytest.raises(MGCError, match="no such file or folder"):

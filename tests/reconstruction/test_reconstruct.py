@@ -39,7 +39,7 @@ def files(folder):
 
 
 def test_the_same_files_as_the_command(inputs, exports, tmp_path):
-    settings = ReconstructSettings(landmarks=tmp_path / "points", neutral=True)
+    settings = ReconstructSettings(landmarks=str(tmp_path / "points"), neutral=True)
     report = reconstruct(inputs, tmp_path / "python", exports / "network.onnx", settings)
     line = ["reconstruct", inputs, "--checkpoint", exports / "network.onnx", "--output", tmp_path / "command"]
     with pytest.raises(SystemExit) as status:

@@ -50,6 +50,16 @@ def test_five_points_and_sixty_eight_agree(reconstructor, photo):
     torch.testing.assert_close(a.mesh.verts, b.mesh.verts)
 
 
+def test_landmarks_may_be_a_file(reconstructor, photo, tmp_path):
+    file = tmp_path / "points.txt"
+    file.write_text("\n".join(f"{x} {y}" for x, y in ROLLED.tolist()))
+    expected = reconstructor.reconstruct(photo, landmarks=ROLLED)
+    for given in (file, str(file)):
+        torch.testing.assert_close(reconstructor.reconstruct(photo, landmarks=given).mesh.verts, expected.mesh.verts)
+    with pytest.raises(MGCError, match=r"none\.txt: no such landmark file"):
+        reconstructor.reconstruct(photo, landmarks=str(tmp_path / "none.txt"))
+
+
 def test_box_of_the_mean_face_gives_the_crop_itself(reconstructor):
     model = reconstructor.face_model
     box = mean_face_box(model, SIZE)
@@ -130,6 +140,11 @@ def test_bad_input(reconstructor, photo):
     for box in ((5, 5, 5, 9), (9, 9, 1, 1), (0, 0, float("nan"), 4)):
         with pytest.raises(MGCError, match="box: expected x0 y0 x1 y1"):
             reconstructor.reconstruct(photo, box=box)
+    for wrong in ("points", [["a", "b"]], [[1.0, 2.0], [3.0]]):
+        with pytest.raises(MGCError, match="landmark"):
+            reconstructor.reconstruct(photo, landmarks=wrong)
+    with pytest.raises(MGCError, match="`box`: expected x0, y0, x1, y1 in px, got '1 2 3 4'"):
+        reconstructor.reconstruct(photo, box="1 2 3 4")
     with pytest.raises(MGCError, match="must be as many"):
         reconstructor.reconstruct_batch([photo], [ROLLED, ROLLED])
 

@@ -78,5 +78,5 @@ def test_scan_lies_on_the_surface():
 
 
 def test_bad_settings():
-    with pytest.raises(MGCError, match="`subjects` >= 1"):
+    with pytest.raises(MGCError, match="`subjects` must be a whole number of at least 1"):
         NoWSetSettings(subjects=0)

@@ -22,5 +22,5 @@ def test_the_same_seed_gives_the_same_set(realy_set, tmp_path):
 
 def test_bad_settings():
     for wrong in ({"subjects": 0}, {"views": -1}, {"image_size": 16}, {"seed": -1}):
-        with pytest.raises(MGCError, match="Expected `subjects`"):
+        with pytest.raises(MGCError, match=f"`{next(iter(wrong))}` must be a whole number of at least"):
             REALYSetSettings(**wrong)

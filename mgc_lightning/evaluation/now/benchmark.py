@@ -39,9 +39,9 @@ class Protocol:
 
 
 def benchmark_now(
-    dataset: NoWDataset | Path,
-    predictions: Path,
-    output: Path,
+    dataset: NoWDataset | str | Path,
+    predictions: str | Path,
+    output: str | Path,
     settings: NoWSettings = DEFAULTS,
 ) -> BenchmarkRun[NoWScores, NoWFolder]:
     """Check, score and write: JSON, the official distances file, its summary, the cumulative curve.
@@ -63,6 +63,7 @@ def benchmark_now(
         >>> len(run.scores.predictions), run.missing, run.scores.total.median < 3.0  # mm  # doctest: +SKIP
         (40, [], True)
     """
+    predictions, output = Path(predictions), Path(output)
     unit = settings.metrical
     folder = NoWFolder(output, unit is not None, settings.challenge)
     dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset)

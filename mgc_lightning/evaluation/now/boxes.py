@@ -16,7 +16,7 @@ from mgc_lightning.files.unpickle import load_arrays
 SIDES = ("left", "top", "right", "bottom")
 
 
-def read_dictionary(path: Path) -> dict[str, Any]:
+def read_dictionary(path: str | Path) -> dict[str, Any]:
     """Read a .npy file that holds one dictionary of plain values and arrays, without running anything of it.
 
     Raises:
@@ -37,7 +37,7 @@ def read_dictionary(path: Path) -> dict[str, Any]:
     return found
 
 
-def read_detected_box(path: Path) -> Float[NDArray, " 4"]:
+def read_detected_box(path: str | Path) -> Float[NDArray, " 4"]:
     """Read a detected box: x0, y0, x1, y1 in px, from left, top, right, bottom.
 
     Raises:
@@ -55,7 +55,7 @@ def read_detected_box(path: Path) -> Float[NDArray, " 4"]:
     return box
 
 
-def write_detected_box(path: Path, box: ArrayLike) -> None:
+def write_detected_box(path: str | Path, box: ArrayLike) -> None:
     """Write a box x0, y0, x1, y1 in the official form.
 
     Example:

@@ -13,7 +13,7 @@ from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.metrics.now.aggregate import CURVE_LIMIT_MM, cumulative_curve, thinned_curve
 
 
-def write_curve_csv(path: Path, pooled: Float[NDArray, " N"]) -> None:
+def write_curve_csv(path: str | Path, pooled: Float[NDArray, " N"]) -> None:
     """Write distance (mm) and percent of the pool within it, every hundredth of a millimetre up to 8.
 
     Example:
@@ -30,7 +30,7 @@ def write_curve_csv(path: Path, pooled: Float[NDArray, " N"]) -> None:
         temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
-def draw_curves(path: Path, curves: Mapping[str, Float[NDArray, " _"]]) -> None:
+def draw_curves(path: str | Path, curves: Mapping[str, Float[NDArray, " _"]]) -> None:
     """Draw the cumulative curves of pools of distances (mm), as the NoW site does: 0 to 7 mm, percent.
 
     Args:

@@ -146,12 +146,13 @@ class NoWDataset:
         raise MGCError(f"{base / folder / name}: no such file{hint}")
 
 
-def read_image_list(path: Path) -> list[NoWImage]:
+def read_image_list(path: str | Path) -> list[NoWImage]:
     """Read an official image list.
 
     Raises:
         MGCError: if it is missing, empty, or a line does not end in SUBJECT/CHALLENGE/FILE.xyz.
     """
+    path = Path(path)
     if not path.is_file():
         others = sorted(other.name for other in path.parent.glob("imagepaths*.txt"))
         hint = f"; there is {', '.join(others)}: choose that split" if others else ""
@@ -177,7 +178,7 @@ def _parse_lines(path: Path, lines: list[str]) -> Iterator[NoWImage]:
         yield NoWImage(parts[-3], parts[-2], parts[-1], line.strip())
 
 
-def read_picked_points(path: Path) -> Float[NDArray, "7 3"]:
+def read_picked_points(path: str | Path) -> Float[NDArray, "7 3"]:
     """Read the seven landmarks of a MeshLab `.pp` file, float32, in the order of the file (names are ignored).
 
     Raises:
@@ -190,6 +191,7 @@ def read_picked_points(path: Path) -> Float[NDArray, "7 3"]:
         >>> read_picked_points(path)[6].tolist()
         [6.0, 0.0, 9.0]
     """
+    path = Path(path)
     points = []
     for attributes in _POINT.findall(path.read_text(encoding="utf-8", errors="replace")):
         found = dict(_COORDINATE.findall(attributes))

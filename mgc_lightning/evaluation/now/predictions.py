@@ -39,7 +39,7 @@ class NoWPrediction:
         return self.mesh, self.landmarks
 
 
-def find_predictions(folder: Path, images: list[NoWImage]) -> tuple[list[NoWPrediction], list[str]]:
+def find_predictions(folder: str | Path, images: list[NoWImage]) -> tuple[list[NoWPrediction], list[str]]:
     """Find the predictions of images, and the names of the images without.
 
     Raises:
@@ -51,6 +51,7 @@ def find_predictions(folder: Path, images: list[NoWImage]) -> tuple[list[NoWPred
         >>> find_predictions(Path(tempfile.mkdtemp()), [image])
         ([], ['anna/selfie/1.jpg'])
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise MGCError(f"{folder}: no such folder of predictions")
     found, missing = [], []
@@ -81,7 +82,7 @@ def read_prediction(
     return mesh.verts, mesh.faces, read_landmarks(prediction.landmarks)
 
 
-def read_landmarks(path: Path) -> Float[NDArray, "7 3"]:
+def read_landmarks(path: str | Path) -> Float[NDArray, "7 3"]:
     """Read seven landmarks: .npy (7, 3) or (1, 7, 3) of any float type; .txt seven lines of three numbers, float32.
 
     Raises:
@@ -94,6 +95,7 @@ def read_landmarks(path: Path) -> Float[NDArray, "7 3"]:
         >>> read_landmarks(path).shape
         (7, 3)
     """
+    path = Path(path)
     try:
         if path.suffix == ".npy":
             array = np.load(path, allow_pickle=False)
@@ -107,7 +109,7 @@ def read_landmarks(path: Path) -> Float[NDArray, "7 3"]:
 
 
 def write_prediction(
-    folder: Path, image: NoWImage, verts: ArrayLike, faces: ArrayLike, landmarks: ArrayLike, suffix: str = ".obj"
+    folder: str | Path, image: NoWImage, verts: ArrayLike, faces: ArrayLike, landmarks: ArrayLike, suffix: str = ".obj"
 ) -> None:
     """Write a prediction in the official layout: float32 mesh and landmarks.
 
@@ -123,6 +125,7 @@ def write_prediction(
         >>> verts.shape, landmarks.shape, missing
         ((4032, 3), (7, 3), [])
     """
+    folder = Path(folder)
     stem = folder / image.stem
     write_mesh(stem.parent / f"{stem.name}{suffix}", np.asarray(verts, np.float32), faces)
     with atomic_path(stem.parent / f"{stem.name}.npy") as temporary:

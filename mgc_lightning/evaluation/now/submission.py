@@ -20,8 +20,8 @@ DEFAULTS = NoWSubmissionSettings()
 
 def submit_now(
     network: Predictor | NetworkSource | str | os.PathLike[str] | None,
-    dataset: NoWDataset | Path,
-    output: Path,
+    dataset: NoWDataset | str | Path,
+    output: str | Path,
     settings: NoWSubmissionSettings = DEFAULTS,
 ) -> Submission:
     """Write the mesh and the seven landmarks of every photograph, mm, and read them back.
@@ -45,6 +45,7 @@ def submit_now(
         >>> len(submission.names), submission.neutral  # doctest: +SKIP
         (40, True)
     """
+    output = Path(output)
     predictor = as_predictor(network)
     dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset, settings.photos)
     images, model = dataset.images(settings.split), predictor.face_model
@@ -60,7 +61,7 @@ def submit_now(
     return Submission(output, crops.names, settings.neutral)
 
 
-def validate_submission(folder: Path, images: list[NoWImage]) -> None:
+def validate_submission(folder: str | Path, images: list[NoWImage]) -> None:
     """Read a submission back as the organisers would: every image, seven landmarks, millimetres.
 
     Raises:

@@ -30,9 +30,9 @@ DEFAULTS = REALYSettings()
 
 
 def benchmark_realy(
-    dataset: REALYDataset | Path,
-    predictions: Path,
-    output: Path,
+    dataset: REALYDataset | str | Path,
+    predictions: str | Path,
+    output: str | Path,
     topology: Topology | str | Path,
     settings: REALYSettings = DEFAULTS,
 ) -> BenchmarkRun[REALYScores, REALYFolder]:
@@ -56,6 +56,7 @@ def benchmark_realy(
         >>> len(run.scores.predictions), run.scores.total < 3.0  # mm  # doctest: +SKIP
         (10, True)
     """
+    predictions, output = Path(predictions), Path(output)
     folder = REALYFolder(output)
     dataset = dataset if isinstance(dataset, REALYDataset) else REALYDataset(dataset)
     topology = topology if isinstance(topology, Topology) else load_topology(topology)

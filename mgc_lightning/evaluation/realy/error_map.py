@@ -35,8 +35,9 @@ def error_colors(region: RegionError) -> Float[NDArray, "N 3"]:
     return colormaps["jet"](np.clip(errors, 0.0, 1.0))[:, :3]
 
 
-def write_error_maps(folder: Path, result: PredictionErrors) -> None:
+def write_error_maps(folder: str | Path, result: PredictionErrors) -> None:
     """Write `error_<region>.ply`, in model units, a file a region."""
+    folder = Path(folder)
     for name, region in result.regions.items():
         write_mesh(folder / f"error_{name}.ply", region.verts, region.faces, error_colors(region))
 

@@ -37,7 +37,7 @@ class REALYPrediction:
 
 
 def find_predictions(
-    folder: Path, dataset: REALYDataset, view: REALYView | None = None
+    folder: str | Path, dataset: REALYDataset, view: REALYView | None = None
 ) -> tuple[list[REALYPrediction], list[str]]:
     """Find the predictions of a folder, and the names that a complete set would have and this one has not.
 
@@ -63,7 +63,7 @@ def find_predictions(
     return found, [image.name for image in sorted(wanted - images, key=lambda image: image.order)]
 
 
-def list_predictions(folder: Path, view: REALYView | None = None) -> list[REALYPrediction]:
+def list_predictions(folder: str | Path, view: REALYView | None = None) -> list[REALYPrediction]:
     """List the predictions of a folder in the official order.
 
     Args:
@@ -73,6 +73,7 @@ def list_predictions(folder: Path, view: REALYView | None = None) -> list[REALYP
     Raises:
         MGCError: if the folder is missing or has none, or a name is not `<subject>` or `<subject>_<view>`.
     """
+    folder = Path(folder)
     if view is not None:
         check_choice("view", view, REALYView)
     if not folder.is_dir():
@@ -113,7 +114,9 @@ def read_prediction(
     return mesh.verts.astype(np.float32), mesh.faces
 
 
-def write_prediction(folder: Path, image: REALYImage, verts: ArrayLike, faces: ArrayLike, suffix: str = ".obj") -> None:
+def write_prediction(
+    folder: str | Path, image: REALYImage, verts: ArrayLike, faces: ArrayLike, suffix: str = ".obj"
+) -> None:
     """Write a prediction in the official layout: a float32 mesh.
 
     Example:
@@ -124,4 +127,5 @@ def write_prediction(folder: Path, image: REALYImage, verts: ArrayLike, faces: A
         >>> [prediction.name for prediction in list_predictions(folder)]  # frontal ones first
         ['2', '10', '2_1']
     """
+    folder = Path(folder)
     write_mesh(folder / f"{image.name}{suffix}", np.asarray(verts, np.float32), faces)

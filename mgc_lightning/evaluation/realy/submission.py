@@ -21,8 +21,8 @@ DEFAULTS = REALYSubmissionSettings()
 
 def submit_realy(
     network: Predictor | NetworkSource | str | os.PathLike[str] | None,
-    dataset: REALYDataset | Path,
-    output: Path,
+    dataset: REALYDataset | str | Path,
+    output: str | Path,
     settings: REALYSubmissionSettings = DEFAULTS,
 ) -> Submission:
     """Write the mesh of every photograph as `<name>.obj`, mm, and read them back.
@@ -45,6 +45,7 @@ def submit_realy(
         >>> len(submission.names), submission.topology  # doctest: +SKIP
         (10, 'makehuman')
     """
+    output = Path(output)
     predictor = as_predictor(network)
     model = predictor.face_model
     topology = load_topology(settings.topology) if settings.topology is not None else topology_of(model)
@@ -61,7 +62,7 @@ def submit_realy(
     return Submission(output, crops.names, settings.neutral, topology.name)
 
 
-def validate_submission(folder: Path, images: list[REALYImage], view: REALYView, topology: Topology) -> None:
+def validate_submission(folder: str | Path, images: list[REALYImage], view: REALYView, topology: Topology) -> None:
     """Read predictions back as the benchmark does: every photograph, in the topology that has the keypoints.
 
     Raises:

@@ -50,8 +50,8 @@ Progress = Callable[[str, int, int], None]
 class HeadSource:
     """Name a scan and its points (looked for beside it if None)."""
 
-    scan: Path
-    points: Path | None = None
+    scan: str | Path
+    points: str | Path | None = None
 
 
 @dataclass
@@ -99,12 +99,12 @@ class Method:
     face_model: FaceModel
     paint: Paint
     reconstructor: FaceReconstructor | None = None
-    predictions: Path | None = None
+    predictions: str | Path | None = None
 
 
 def run_head(
     source: HeadSource,
-    output: Path,
+    output: str | Path,
     method: Method,
     settings: ScanBenchmarkSettings,
     on_step: Progress = lambda stage, done, total: None,
@@ -121,13 +121,14 @@ def run_head(
     Raises:
         MGCError: if the scan cannot be used, or a prediction cannot be read.
     """
+    output = Path(output)
     head = read_head(source.scan, source.points, settings.unit, votes=settings.votes, seed=settings.seed)
     result = _photographed(head, output / head.name, method, settings, on_step)
     result.scores += _references(result, method.face_model)
     if method.reconstructor is not None:
         _reconstruct(result, method.reconstructor, settings, on_step)
     if method.predictions is not None:
-        _read_predictions(result, method.predictions, method.face_model)
+        _read_predictions(result, Path(method.predictions), method.face_model)
     return result
 
 

@@ -55,12 +55,13 @@ def by_detector(reconstructor: FaceReconstructor, photograph: TakenPhotograph) -
         return None
 
 
-def by_files(reconstructor: FaceReconstructor, photograph: TakenPhotograph, folder: Path) -> FacePlace | None:
+def by_files(reconstructor: FaceReconstructor, photograph: TakenPhotograph, folder: str | Path) -> FacePlace | None:
     """Align by a file of 5 or 68 points, in `DIR/HEAD/photographs/`, `DIR/HEAD/` or `DIR/`; None where there is none.
 
     Raises:
         MGCError: if the file is bad.
     """
+    folder = Path(folder)
     parts = photograph.path.parts[-3:-1]
     for place in (folder / parts[0] / parts[1], folder / parts[0], folder):
         if any((place / f"{photograph.path.stem}{suffix}").is_file() for suffix in SUFFIXES):

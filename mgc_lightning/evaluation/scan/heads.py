@@ -78,8 +78,8 @@ class ScanHead:
 
 
 def read_head(
-    path: Path,
-    points: Path | None = None,
+    path: str | Path,
+    points: str | Path | None = None,
     unit: Unit | None = None,
     name: str | None = None,
     votes: Votes = "auto",
@@ -110,6 +110,8 @@ def read_head(
         >>> head.name, head.landmarks.shape, head.sampled
         ('anna', (7, 3), False)
     """
+    path = Path(path)
+    points = None if points is None else Path(points)
     mesh = read_textured_mesh(path)
     given = points or find_points(path)
     found = read_scan_points(given)

@@ -66,7 +66,7 @@ def take_photographs(
     landmarks: Float[NDArray, "P 3"],
     head: ScanHead,
     plans: Sequence[PhotographPlan],
-    folder: Path,
+    folder: str | Path,
     settings: PhotographSettings,
     about: dict[str, Any] | None = None,
     on_photograph: Callable[[], None] | None = None,
@@ -100,6 +100,7 @@ def take_photographs(
         >>> [round(photograph.plan.yaw, -1) for photograph in taken], taken[0].read().shape
         ([-50.0, -20.0, 0.0, 20.0, 50.0], torch.Size([3, 64, 64]))
     """
+    folder = Path(folder)
     taken = [_place(plan, landmarks, head, folder) for plan in plans]
     truth = _truth(taken, landmarks, head, settings, about or {})
     text = json.dumps(truth, indent=1, ensure_ascii=False) + "\n"

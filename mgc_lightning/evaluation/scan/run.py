@@ -14,6 +14,7 @@ from mgc_lightning.evaluation.scan.sheet import write_sheet
 from mgc_lightning.evaluation.scan.summary import SummaryRow, summarise
 from mgc_lightning.face_models.loading import load_face_model
 from mgc_lightning.face_models.names import EMBEDDED
+from mgc_lightning.files.places import as_paths
 from mgc_lightning.networks.predictor import load_predictor, usable_device
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
@@ -37,10 +38,10 @@ class ScanReport:
 
 
 def benchmark_scans(
-    scans: Sequence[Path],
-    output: Path,
+    scans: str | Path | Sequence[str | Path],
+    output: str | Path,
     *,
-    points: Sequence[Path] = (),
+    points: str | Path | Sequence[str | Path] = (),
     method: MethodSource | None = None,
     settings: ScanBenchmarkSettings | None = None,
     device: str = "cpu",
@@ -70,8 +71,9 @@ def benchmark_scans(
         >>> for row in report.rows:  # doctest: +SKIP
         ...     print(row.section, row.name, row.values)
     """
+    output = Path(output)
     settings = settings or ScanBenchmarkSettings()
-    sources = _pair(scans, points)
+    sources = _pair(as_paths(scans), as_paths(points))
     measured = load_method(method or MethodSource(), settings, device, paint)
     results, sheets = [], []
     for source in sources:
@@ -101,16 +103,17 @@ def load_method(
     Raises:
         MGCError: if one of them cannot be used, or a detector has no network to cut crops for.
     """
-    if source.predictions is not None and not source.predictions.is_dir():
-        raise MGCError(f"`predictions` {source.predictions}: no such folder")
+    predictions = source.predictions
+    if predictions is not None and not Path(predictions).is_dir():
+        raise MGCError(f"`predictions` {predictions}: no such folder")
     if not source.network and source.checkpoint is not None:
         raise MGCError("Give either `checkpoint` or `network=False`, not both")
-    if not source.network or (source.checkpoint is None and source.predictions is not None):
+    if not source.network or (source.checkpoint is None and predictions is not None):
         given = next((name for name in ("detector", "landmarks") if getattr(settings, name) is not None), None)
         if given is not None:
             raise MGCError(f"`{given}` cuts crops for a network, and none is measured: give its `checkpoint` too")
-        return Method(load_face_model(source.face_model or EMBEDDED), paint, None, source.predictions)
+        return Method(load_face_model(source.face_model or EMBEDDED), paint, None, predictions)
     place = usable_device(device)
     predictor = load_predictor(source.checkpoint, source.face_model, None, place, source.imports)
     detector = make_detector(settings.detector, device, settings.weights) if settings.detector else None
-    return Method(predictor.face_model, paint, FaceReconstructor(predictor, detector, place), source.predictions)
+    return Method(predictor.face_model, paint, FaceReconstructor(predictor, detector, place), predictions)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
-from mgc_lightning.arguments.types import AnyPath, Count, Folder, Metavar, Modules, NameOrPath, Pixels, Share
-from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.arguments.checked import Checked
+from mgc_lightning.arguments.types import AnyPath, Count, Folder, Metavar, Modules, NameOrPath, Share, Whole, Within
+from mgc_lightning.errors import MGCError
 from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.photographs.settings import DetectorName
 
@@ -20,7 +22,7 @@ Background = Literal["plain", "busy"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotographSettings:
+class PhotographSettings(Checked):
     """The photographs.
 
     For every distance and every light there is a moment: a photograph for each of `yaws`, by cameras that stand around
@@ -39,27 +41,25 @@ class PhotographSettings:
         seed: of cameras, lights, backgrounds, noise and painted colours.
     """
 
-    image_size: Pixels = 512
-    distances: Annotated[tuple[float, ...], Metavar("M")] = (0.4, 0.7, 2.0)
+    image_size: Annotated[int, Metavar("PX"), Within(64)] = 512
+    distances: Annotated[tuple[float, ...], Metavar("M"), Within(0.25)] = (0.4, 0.7, 2.0)
     yaws: Annotated[tuple[float, ...], Metavar("DEGREES")] = (-55.0, -25.0, 0.0, 25.0, 55.0)
     yaw_jitter: Annotated[float, Metavar("DEGREES")] = 5.0
     pitch: Annotated[float, Metavar("DEGREES")] = 7.0
     roll: Annotated[float, Metavar("DEGREES")] = 4.0
     frame: Annotated[tuple[float, float], Metavar("LOW HIGH")] = (320.0, 420.0)
     noise: Share = 0.008
-    quality: Annotated[tuple[int, int], Metavar("LOW HIGH")] = (82, 95)
-    seed: Count = 0
+    quality: Annotated[tuple[int, int], Metavar("LOW HIGH"), Within(1, 100)] = (82, 95)
+    seed: Whole = 0
 
     def __post_init__(self) -> None:
-        if self.image_size < 64 or not self.distances or not self.yaws or min(self.distances) < 0.25 or self.seed < 0:
-            raise MGCError(
-                "Expected `image_size` >= 64 px, `distances` of .25 m or more, at least one of `yaws` and `seed` >= 0; "
-                f"got {self.image_size}, {self.distances}, {self.yaws} and {self.seed}"
-            )
+        super().__post_init__()
+        if not self.distances or not self.yaws:
+            raise MGCError(f"Expected at least one of `distances` and of `yaws`; got {self.distances} and {self.yaws}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanSettings:
+class ScanSettings(Checked):
     """The scans.
 
     Attributes:
@@ -72,7 +72,7 @@ class ScanSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CropSettings:
+class CropSettings(Checked):
     """Crops by a detector and by boxes.
 
     Attributes:
@@ -86,11 +86,11 @@ class CropSettings:
     detector: DetectorName | None = None
     weights: tuple[AnyPath, ...] = ()
     landmarks: Folder | None = None
-    box_looseness: Share = 0.05
+    box_looseness: Annotated[float, Metavar("SHARE"), Within(0, 0.5)] = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeveralSettings:
+class SeveralSettings(Checked):
     """Several photographs of one person.
 
     Attributes:
@@ -114,23 +114,14 @@ class ScanBenchmarkSettings(SeveralSettings, CropSettings, ScanSettings, Photogr
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("votes", self.votes, Votes)
-        if self.unit is not None:
-            check_choice("unit", self.unit, Unit)
-        if self.detector is not None:
-            check_choice("detector", self.detector, DetectorName)
-        if not 0 <= self.box_looseness <= 0.5 or self.steps < 1:
-            raise MGCError(
-                f"Expected `box_looseness` of 0 to .5 and `steps` >= 1, got {self.box_looseness} and {self.steps}"
-            )
         if self.landmarks is not None and self.detector is not None:
             raise MGCError("Give either `landmarks` or `detector`, not both")
-        if self.landmarks is not None and not self.landmarks.is_dir():
+        if self.landmarks is not None and not Path(self.landmarks).is_dir():
             raise MGCError(f"`landmarks` {self.landmarks}: expected a folder with a file a photograph")
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodSource:
+class MethodSource(Checked):
     """What is measured, beside the mean face and the limit.
 
     Attributes:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.files.places import as_paths
 from mgc_lightning.photographs.settings import SourceKind
 from mgc_lightning.photographs.sources import videos
 from mgc_lightning.photographs.sources.folder import csv_source, folder_source
@@ -20,7 +21,7 @@ _FOLDERS: dict[SourceKind, Callable[[Path], PhotoSource]] = {
 }
 
 
-def open_source(places: Sequence[Path], kind: SourceKind = "auto", step: float = 1.0) -> PhotoSource:
+def open_source(places: str | Path | Sequence[str | Path], kind: SourceKind = "auto", step: float = 1.0) -> PhotoSource:
     """List the photographs of a source.
 
     Args:
@@ -40,6 +41,7 @@ def open_source(places: Sequence[Path], kind: SourceKind = "auto", step: float =
         >>> source.kind, [photo.name for photo in source.photos], len(source.skipped)
         ('folder', ['1.jpg', '2.png'], 1)
     """
+    places = as_paths(places)
     kind = find_kind(places, kind)
     if kind == "videos":
         files = [f for p in places for f in (sorted(p.iterdir()) if p.is_dir() else [p]) if f.is_file()]
@@ -57,13 +59,14 @@ def open_source(places: Sequence[Path], kind: SourceKind = "auto", step: float =
     return source
 
 
-def find_kind(places: Sequence[Path], kind: SourceKind = "auto") -> SourceKind:
+def find_kind(places: str | Path | Sequence[str | Path], kind: SourceKind = "auto") -> SourceKind:
     """Make sure that there is a source, and give its layout.
 
     Raises:
         MGCError: if there is none, or no such layout.
     """
     check_choice("kind", kind, SourceKind)
+    places = as_paths(places)
     missing = next((place for place in places if not place.exists()), None)
     if missing is not None or not places:
         raise MGCError(f"{missing or 'the source'}: no such file or folder")

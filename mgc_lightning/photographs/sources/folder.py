@@ -11,7 +11,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.sources.photo import SUFFIXES, Photo, PhotoSource
 
 
-def folder_source(root: Path) -> PhotoSource:
+def folder_source(root: str | Path) -> PhotoSource:
     """Take every photograph below a folder.
 
     `root/anna/1.jpg` shows `anna`; a further sub-folder is a capture: photographs in `root/anna/monday-3/` were taken
@@ -27,6 +27,7 @@ def folder_source(root: Path) -> PhotoSource:
         >>> [(photo.name, photo.identity, photo.capture) for photo in folder_source(root).photos]
         [('anna/3.jpg', 'anna', ''), ('anna/monday/1.jpg', 'anna', 'monday'), ('anna/monday/2.jpg', 'anna', 'monday')]
     """
+    root = Path(root)
     photos, skipped = [], []
     for path in list_files(root):
         name = path.relative_to(root).as_posix()
@@ -48,7 +49,7 @@ def list_files(root: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 
-def csv_source(file: Path) -> PhotoSource:
+def csv_source(file: str | Path) -> PhotoSource:
     r"""Take the photographs of a list with a header: `path`, and where known `identity`, `capture`, `landmarks`.
 
     Paths are relative to the list.
@@ -63,6 +64,7 @@ def csv_source(file: Path) -> PhotoSource:
         >>> [(photo.name, photo.identity) for photo in csv_source(folder / "list.csv").photos]
         [('1.jpg', 'anna'), ('2.jpg', 'anna')]
     """
+    file = Path(file)
     photos = []
     with open(file, newline="", encoding="utf-8-sig") as stream:
         rows = csv.DictReader(stream)

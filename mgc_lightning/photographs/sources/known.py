@@ -23,7 +23,7 @@ _LP = re.compile(r"^(?P<base>.+)_(?P<view>\d+)$")
 _LP_FOLDERS = ("AFW", "HELEN", "IBUG", "LFPW")
 
 
-def lp300w_source(root: Path) -> PhotoSource:
+def lp300w_source(root: str | Path) -> PhotoSource:
     """Take 300W-LP: the synthetic turns of a photograph are one capture; a photograph and its mirror one identity.
 
     Landmarks are those of the data set (`landmarks/AFW/NAME_pts.mat`, the 3D type), where they are there.
@@ -37,6 +37,7 @@ def lp300w_source(root: Path) -> PhotoSource:
         >>> [(photo.identity, photo.capture) for photo in lp300w_source(folder.parent).photos]
         [('AFW/AFW_1051618982_1', 'AFW/AFW_1051618982_1'), ('AFW/AFW_1051618982_1', 'AFW/AFW_1051618982_1')]
     """
+    root = Path(root)
     photos = []
     for path in (p for p in list_files(root) if p.suffix.lower() == ".jpg"):
         name = path.relative_to(root)
@@ -57,7 +58,7 @@ def lp300w_source(root: Path) -> PhotoSource:
     return PhotoSource("300w-lp", root, photos)
 
 
-def multipie_source(root: Path) -> PhotoSource:
+def multipie_source(root: str | Path) -> PhotoSource:
     """Take Multi-PIE (`.../SSS_NN_RR_CCC_LL.png`): one capture is a recording in one light by several cameras.
 
     Example:
@@ -68,6 +69,7 @@ def multipie_source(root: Path) -> PhotoSource:
         >>> [(photo.identity, photo.capture) for photo in multipie_source(folder).photos]
         [('001', '01-01-07'), ('001', '01-01-07')]
     """
+    root = Path(root)
     photos, skipped = [], []
     for path in (p for p in list_files(root) if p.suffix.lower() in (".png", ".jpg")):
         match = _MULTIPIE.match(path.stem)
@@ -80,12 +82,13 @@ def multipie_source(root: Path) -> PhotoSource:
     return PhotoSource("multi-pie", root, photos, skipped)
 
 
-def celeba_source(root: Path) -> PhotoSource:
+def celeba_source(root: str | Path) -> PhotoSource:
     """Take CelebA: `img_celeba/` with `identity_CelebA.txt`; every photograph is another moment.
 
     Raises:
         MGCError: if one of them is missing.
     """
+    root = Path(root)
     lists = [p for p in (root / "identity_CelebA.txt", root / "Anno" / "identity_CelebA.txt") if p.is_file()]
     folders = [root / n for n in ("img_celeba", "Img/img_celeba", "img_align_celeba") if (root / n).is_dir()]
     if not lists or not folders:
