@@ -9,6 +9,8 @@ import lightning as L
 import torch
 from lightning.pytorch.loggers import WandbLogger
 
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Count
 from mgc_lightning.pictures.contact_sheet import SheetRow, draw_contact_sheet
 from mgc_lightning.pictures.drawing import save_png
 from mgc_lightning.structures import FaceTriplet
@@ -30,7 +32,8 @@ class ContactSheet(L.Callback):
         >>> trainer = L.Trainer(logger=False, enable_checkpointing=False, callbacks=[ContactSheet(faces=4, every=5)])
     """
 
-    def __init__(self, faces: int = 6, every: int = 1, tile: int = 192) -> None:
+    @checked
+    def __init__(self, faces: Count = 6, every: Count = 1, tile: Count = 192) -> None:
         self.faces = faces
         self.every = every
         self.tile = tile

@@ -11,6 +11,7 @@ from typing import cast, get_args
 import lightning as L
 from lightning.pytorch.loggers import WandbLogger
 
+from mgc_lightning.arguments.checked import checked
 from mgc_lightning.files.weights import load_weights
 from mgc_lightning.networks.export import ExportReport, export_network
 from mgc_lightning.networks.face_network import FaceNetwork
@@ -43,6 +44,7 @@ class ExportBestCheckpoint(L.Callback):
         >>> trainer = L.Trainer(logger=False, callbacks=[best, ExportBestCheckpoint(formats=["onnx"])])
     """
 
+    @checked
     def __init__(
         self,
         formats: Sequence[ExportFormat] = get_args(ExportFormat),

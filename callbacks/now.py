@@ -10,11 +10,13 @@ import lightning as L
 from callbacks.benchmark import BenchmarkCallback, predict
 from callbacks.now_pictures import log_pictures, picture_faces, write_pictures
 from datamodules.now import NoWDataModule
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Count, Whole
 from mgc_lightning.evaluation.now.table import print_scores
-from mgc_lightning.evaluation.settings import NoWSplit
+from mgc_lightning.evaluation.settings import BoxScale, NoWSplit
 from mgc_lightning.evaluation.submission import scored_verts
 from mgc_lightning.metrics.now.metric import NoWError
-from mgc_lightning.metrics.now.names import Unit
+from mgc_lightning.metrics.now.names import Challenge, Unit
 from mgc_lightning.metrics.now.scores import NoWScores
 from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.structures import AlignedPhotos
@@ -66,21 +68,22 @@ class NoWBenchmark(BenchmarkCallback):
     metric: NoWError | None
     scores: NoWScores | None
 
+    @checked
     def __init__(
         self,
         dataset: str | Path | None = None,
         photos: str | Path | None = None,
         split: NoWSplit = "validation",
-        challenge: str | None = None,
+        challenge: Challenge | None = None,
         unit: Unit | None = None,
         neutral: bool = True,
-        subset: int | None = None,
-        every: int = 1,
-        box_scale: float = 1.0,
-        batch_size: int = 16,
-        num_workers: int = 0,
-        jobs: int = 1,
-        pictures: int = 6,
+        subset: Count | None = None,
+        every: Whole = 1,
+        box_scale: BoxScale = 1.0,
+        batch_size: Count = 16,
+        num_workers: Whole = 0,
+        jobs: Count = 1,
+        pictures: Whole = 6,
         error_limit: float = 5.0,
     ) -> None:
         selection: dict[str, Any] = {

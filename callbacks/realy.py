@@ -10,6 +10,8 @@ import lightning as L
 from callbacks.benchmark import BenchmarkCallback, predict
 from callbacks.realy_pictures import log_pictures, write_pictures
 from datamodules.realy import REALYDataModule
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Count, Whole
 from mgc_lightning.evaluation.realy.table import print_scores
 from mgc_lightning.evaluation.realy.topology import load_topology, topology_of
 from mgc_lightning.evaluation.settings import REALYView
@@ -64,20 +66,21 @@ class REALYBenchmark(BenchmarkCallback):
     metric: REALYError | None
     scores: REALYScores | None
 
+    @checked
     def __init__(
         self,
         dataset: str | Path | None = None,
         photos: str | Path | None = None,
         landmarks: str | Path | None = None,
         view: REALYView = "frontal",
-        topology: str | None = None,
+        topology: str | Path | None = None,
         neutral: bool = False,
-        subset: int | None = None,
-        every: int = 1,
-        batch_size: int = 16,
-        num_workers: int = 0,
-        jobs: int = 1,
-        pictures: int = 8,
+        subset: Count | None = None,
+        every: Whole = 1,
+        batch_size: Count = 16,
+        num_workers: Whole = 0,
+        jobs: Count = 1,
+        pictures: Whole = 8,
     ) -> None:
         selection: dict[str, Any] = {
             "dataset": dataset, "photos": photos, "landmarks": landmarks, "view": view, "subset": subset,

@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.ranks import rank_of
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Count, Whole
 from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.files.places import as_paths
 from mgc_lightning.photographs.crop import five_points, similarity_to_template, warp_to_crop
@@ -78,17 +80,18 @@ class AFLW2000DataModule(L.LightningDataModule):
         (torch.Size([1, 3, 64, 64]), ['image00002'], tensor([29.]))
     """
 
+    @checked
     def __init__(
         self,
         path: str | Path,
-        image_size: int = 224,
+        image_size: Count = 224,
         align: Alignment = "detector",
         landmarks: str | Path | None = None,
         weights: Sequence[str | Path] | None = None,
         device: str = "cpu",
-        batch_size: int = 16,
-        num_workers: int = 0,
-        subset: int | None = None,
+        batch_size: Count = 16,
+        num_workers: Whole = 0,
+        subset: Count | None = None,
     ) -> None:
         super().__init__()
         check_choice("align", align, Alignment)

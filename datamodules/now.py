@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from datamodules.benchmark import BenchmarkDataModule
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Count, Whole
 from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
 from mgc_lightning.evaluation.now.photos import NoWPhotos
 from mgc_lightning.evaluation.photo_sets import evenly
-from mgc_lightning.evaluation.settings import NoWSplit
+from mgc_lightning.evaluation.settings import BoxScale, NoWSplit
 from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
+from mgc_lightning.metrics.now.names import Challenge
 
 
 class NoWDataModule(BenchmarkDataModule):
@@ -41,18 +44,19 @@ class NoWDataModule(BenchmarkDataModule):
         (10, torch.Size([1, 3, 96, 96]))
     """
 
+    @checked
     def __init__(
         self,
         dataset: str | Path,
         photos: str | Path | None = None,
         split: NoWSplit = "validation",
-        challenge: str | None = None,
-        subset: int | None = None,
-        image_size: int = 224,
+        challenge: Challenge | None = None,
+        subset: Count | None = None,
+        image_size: Count = 224,
         face_model: str = EMBEDDED,
-        box_scale: float = 1.0,
-        batch_size: int = 16,
-        num_workers: int = 0,
+        box_scale: BoxScale = 1.0,
+        batch_size: Count = 16,
+        num_workers: Whole = 0,
     ) -> None:
         super().__init__(batch_size, num_workers)
         self.split, self.box_scale = split, box_scale

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from datamodules.benchmark import BenchmarkDataModule
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Count, Whole
 from mgc_lightning.evaluation.photo_sets import evenly
 from mgc_lightning.evaluation.realy.dataset import REALYDataset, REALYImage
 from mgc_lightning.evaluation.realy.photos import REALYPhotos
@@ -41,17 +43,18 @@ class REALYDataModule(BenchmarkDataModule):
         (40, torch.Size([1, 3, 96, 96]))
     """
 
+    @checked
     def __init__(
         self,
         dataset: str | Path,
         photos: str | Path | None = None,
         landmarks: str | Path | None = None,
         view: REALYView = "frontal",
-        subset: int | None = None,
-        image_size: int = 224,
+        subset: Count | None = None,
+        image_size: Count = 224,
         face_model: str = EMBEDDED,
-        batch_size: int = 16,
-        num_workers: int = 0,
+        batch_size: Count = 16,
+        num_workers: Whole = 0,
     ) -> None:
         super().__init__(batch_size, num_workers)
         self.view = view

@@ -9,6 +9,8 @@ from torch.utils.data import DataLoader, default_collate
 
 from datamodules.samplers import ResumableLoader
 from datamodules.triplet_data import TripletData
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Count, Whole
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
 from mgc_lightning.rendering.rasterizers.base import RasterizerName
@@ -66,19 +68,20 @@ class SyntheticTriplets(TripletData):
         (torch.Size([2, 3, 3, 32, 32]), torch.Size([2, 3, 68, 2]))
     """
 
+    @checked
     def __init__(
         self,
         face_model: str = EMBEDDED,
-        face_model_level: int = 0,
-        image_size: int = 224,
+        face_model_level: Whole = 0,
+        image_size: Count = 224,
         focal: float = DEFAULT_FOCAL,
-        batch_size: int = 5,
-        train_size: int = 20_000,
-        val_size: int = 64,
-        test_size: int = 256,
-        views: int = 3,
-        num_workers: int = 0,
-        seed: int = 0,
+        batch_size: Count = 5,
+        train_size: Count = 20_000,
+        val_size: Count = 64,
+        test_size: Count = 256,
+        views: Count = 3,
+        num_workers: Whole = 0,
+        seed: Whole = 0,
         settings: SyntheticSettings = DEFAULTS,
         rasterizer: RasterizerName = "auto",
     ) -> None:

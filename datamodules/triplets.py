@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader
 from datamodules.ranks import rank_of
 from datamodules.samplers import ResumableLoader
 from datamodules.triplet_data import TripletData
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Count, Share, Whole
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
 from mgc_lightning.structures import FaceTriplet
@@ -66,19 +68,20 @@ class TripletDataModule(TripletData):
         (torch.Size([2, 3, 3, 32, 32]), tensor([2, 2]))
     """
 
+    @checked
     def __init__(
         self,
         path: str | Path,
-        image_size: int = 224,
+        image_size: Count = 224,
         focal: float = DEFAULT_FOCAL,
-        batch_size: int = 5,
-        num_workers: int = 2,
-        seed: int = 0,
+        batch_size: Count = 5,
+        num_workers: Whole = 2,
+        seed: Whole = 0,
         augment: bool = True,
         augmentation: AugmentationSettings = DEFAULTS,
-        shuffle_shards: int = 16,
-        val_size: int | None = None,
-        val_share: float = 0.05,
+        shuffle_shards: Count = 16,
+        val_size: Count | None = None,
+        val_share: Share = 0.05,
         cache: str | Path | None = None,
         cache_gb: float = 50.0,
     ) -> None:

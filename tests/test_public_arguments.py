@@ -8,23 +8,35 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from test_api_surface import packages
 
+from callbacks import ContactSheet, ExportBestCheckpoint, NoWBenchmark, REALYBenchmark
+from datamodules import AFLW2000DataModule, NoWDataModule, REALYDataModule, SyntheticTriplets, TripletDataModule
 from mgc_lightning.arguments.checked import Checked
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation import NoWSettings, NoWSubmissionSettings, REALYSettings
+from mgc_lightning.evaluation.parallel import in_parallel
 from mgc_lightning.evaluation.scan import MethodSource, ScanBenchmarkSettings
+from mgc_lightning.evaluation.scan.backgrounds import draw_background
 from mgc_lightning.fitting.scan_fit import ScanFitSettings
+from mgc_lightning.geometry import sample_bilinear
 from mgc_lightning.losses import LossWeights
+from mgc_lightning.losses.priors import Prior
+from mgc_lightning.metrics import NoWError
+from mgc_lightning.metrics.now.procrustes import align_landmarks
 from mgc_lightning.networks import NetworkSource
-from mgc_lightning.preparation import PrepareSettings
+from mgc_lightning.photographs.crop import warp_to_crop
+from mgc_lightning.preparation import PrepareSettings, prepare
 from mgc_lightning.preparation.settings import FaceSettings
-from mgc_lightning.reconstruction import ReconstructSettings
+from mgc_lightning.reconstruction import FaceReconstructor, ReconstructSettings
 from mgc_lightning.synthetic.set_settings import NoWSetSettings, ScannerSettings
 from mgc_lightning.synthetic.settings import SyntheticSettings
 from mgc_lightning.triplets.grouping import GroupingSettings
 
+IMAGE = torch.zeros(1, 1, 4, 4)
 GIVEN_BY_US = {"detect", "segment"}
 """Methods that a detector or a skin model of the user's own has; the library calls them, with a `Path`."""
 
@@ -114,3 +126,54 @@ def test_what_is_taken() -> None:
     assert NetworkSource("a.ckpt", face_model=Path("model.safetensors")).checkpoint == "a.ckpt"
     assert dataclasses.replace(LossWeights(), pixel=1).pixel == 1
     assert SyntheticSettings(camera_distance=[300, 400]).camera_distance == (300.0, 400.0)
+
+
+class Nothing:
+    """A predictor, where none is asked."""
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: NoWBenchmark(split="tset"), "`split` must be one of validation, test; got 'tset'"),
+        (lambda: NoWBenchmark(unit="inch"), "`unit` must be one of mm, cm, m; got 'inch'"),
+        (lambda: NoWBenchmark(challenge="selfies"), "Did you mean 'selfie'?"),
+        (lambda: NoWBenchmark(box_scale=-1.0), "`box_scale` must be a number of 0.1 to 10; got -1.0"),
+        (lambda: NoWBenchmark(jobs=0), "`jobs` must be a whole number of at least 1; got 0"),
+        (lambda: REALYBenchmark(view="front"), "`view` must be one of frontal, side; got 'front'"),
+        (lambda: REALYBenchmark(every=-1), "`every` must be a whole number of at least 0; got -1"),
+        (lambda: ExportBestCheckpoint(formats=["onxx"]), "`formats` must be one of onnx, torch, safetensors"),
+        (lambda: ExportBestCheckpoint(formats="onnx"), "`formats` must be a list; got 'onnx'"),
+        (lambda: ContactSheet(every=0), "`every` must be a whole number of at least 1; got 0"),
+        (lambda: SyntheticTriplets(batch_size=0), "`batch_size` must be a whole number of at least 1; got 0"),
+        (lambda: SyntheticTriplets(rasterizer="numbe"), "Did you mean 'numba'?"),
+        (lambda: TripletDataModule("x", batch_size=1.5), "`batch_size` must be a whole number of at least 1; got 1.5"),
+        (lambda: NoWDataModule("x", box_scale=0), "`box_scale` must be a number of 0.1 to 10; got 0"),
+        (lambda: REALYDataModule("x", subset=0), "`subset` must be a whole number of at least 1; got 0"),
+        (lambda: AFLW2000DataModule("x", num_workers=-1), "`num_workers` must be a whole number of at least 0"),
+        (lambda: FaceReconstructor(Nothing(), detector="mediapip"), "Did you mean 'mediapipe'?"),
+        (lambda: FaceReconstructor(Nothing()).reconstruct_batch([], batch_size=0), "`batch_size` must be a whole"),
+        (lambda: FaceReconstructor.from_pretrained(detector="face_alignment"), "Did you mean 'face-alignment'?"),
+        (lambda: Prior("pose"), "`group` must be one of identity, expression, albedo; got 'pose'"),
+        (lambda: sample_bilinear(IMAGE, IMAGE.new_zeros(1, 1, 1, 2), "zero"), "Did you mean 'zeros'?"),
+        (lambda: warp_to_crop(IMAGE, torch.eye(3)[None, :2], 4, padding="edge"), "`padding` must be one of"),
+        (lambda: draw_background("bussy", 8, np.random.default_rng(0)), "Did you mean 'busy'?"),
+        (lambda: align_landmarks(np.eye(7, 3), np.eye(7, 3), "inch"), "`unit` must be one of mm, cm, m"),
+        (lambda: list(in_parallel(abs, [1], jobs=0)), "`jobs` must be a whole number of at least 1; got 0"),
+        (lambda: prepare("nowhere", "out", jobs=0), "`jobs` must be a whole number of at least 1; got 0"),
+        (lambda: NoWError(["a"], jobs=-1), "`jobs` must be a whole number of at least 1; got -1"),
+    ],
+)
+def test_what_functions_and_classes_refuse(call, message) -> None:
+    with pytest.raises(MGCError) as error:
+        call()
+    assert message in str(error.value)
+
+
+def test_a_checked_function_stays_what_it_was() -> None:
+    assert ExportBestCheckpoint(folder=None).folder is None
+    assert NoWBenchmark(photos="tree").selection["photos"] == "tree"
+    parameters = inspect.signature(SyntheticTriplets.__init__).parameters
+    assert parameters["batch_size"].default == 5
+    with pytest.raises(TypeError, match="unexpected keyword argument 'batchsize'"):
+        SyntheticTriplets(batchsize=3)

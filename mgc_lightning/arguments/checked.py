@@ -1,15 +1,16 @@
-"""Settings that hold what their fields declare, whoever makes them: a command line, a config, Python."""
+"""Arguments that are what their types declare, whoever gives them: a command line, a config, Python."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 import os
 import types
 import typing
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from mgc_lightning.arguments.types import Within
 from mgc_lightning.errors import MGCError, check_choice, check_count, check_number, nearest
@@ -48,9 +49,43 @@ class Checked:
             check_value(field.name, getattr(self, field.name), hints[field.name])
 
 
-@cache
-def _hints(settings: Any) -> dict[str, Any]:
-    return typing.get_type_hints(settings, include_extras=True)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def checked(function: F) -> F:
+    """Check what a function is given as `Checked` checks its fields, before it runs.
+
+    Args:
+        function: whose annotations say what it takes.
+
+    Example:
+        >>> from mgc_lightning.arguments.types import Count
+        >>> @checked
+        ... def work(jobs: Count = 1) -> None: ...
+        >>> work(0)
+        Traceback (most recent call last):
+        mgc_lightning.errors.MGCError: `jobs` must be a whole number of at least 1; got 0
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def checks_first(*args: Any, **named: Any) -> Any:
+        try:
+            given = signature.bind(*args, **named).arguments
+        except TypeError:
+            given = {}  # the call itself says what is wrong with it
+        hints = _hints(function)
+        for name, value in given.items():
+            if name in hints:
+                check_value(name, value, hints[name])
+        return function(*args, **named)
+
+    return typing.cast(F, checks_first)
+
+
+@functools.cache
+def _hints(annotated: Any) -> dict[str, Any]:
+    return typing.get_type_hints(annotated, include_extras=True)
 
 
 def check_value(name: str, value: object, hint: Any, within: Within = ANY) -> None:
@@ -70,10 +105,12 @@ def check_value(name: str, value: object, hint: Any, within: Within = ANY) -> No
         found = next((extra for extra in hint.__metadata__ if isinstance(extra, Within)), within)
         check_value(name, value, hint.__origin__, found)
     elif origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in inner:
+            return
         if Path in inner:
             _expect(name, value, str | os.PathLike, "a path")
-        elif value is not None or type(None) not in inner:
-            check_value(name, value, next(kind for kind in inner if kind is not type(None)), within)
+        else:
+            _check_either(name, value, [kind for kind in inner if kind is not type(None)], within)
     elif origin is typing.Literal:
         check_choice(name, value, hint)
     elif origin in (tuple, list, Sequence):
@@ -84,8 +121,19 @@ def check_value(name: str, value: object, hint: Any, within: Within = ANY) -> No
         check_count(name, value, within.least, within.most)
     elif hint is float:
         check_number(name, value, within.least, within.most)
-    elif isinstance(hint, type):
-        _expect(name, value, hint, "text" if hint is str else f"{hint.__name__}(...)")
+    elif hint is str:
+        _expect(name, value, str, "text")
+    elif isinstance(hint, type) and issubclass(hint, Checked):
+        _expect(name, value, hint, f"{hint.__name__}(...)")
+
+
+def _check_either(name: str, value: object, kinds: list[Any], within: Within) -> None:
+    """Check the only kind, or a word that can be nothing but one of the choices among several kinds."""
+    choices = next((kind for kind in kinds if typing.get_origin(kind) is typing.Literal), None)
+    if len(kinds) == 1:
+        check_value(name, value, kinds[0], within)
+    elif choices is not None and isinstance(value, str) and str not in kinds:
+        check_choice(name, value, choices)
 
 
 def _check_several(name: str, value: object, inner: tuple[Any, ...], within: Within) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_count
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
@@ -29,7 +29,8 @@ def in_parallel(function: Callable[[I], R], items: Sequence[I], jobs: int) -> It
         >>> list(in_parallel(abs, [-1, 2, -3], jobs=1))
         [1, 2, 3]
     """
-    if jobs <= 1 or len(items) <= 1:
+    check_count("jobs", jobs)
+    if jobs == 1 or len(items) <= 1:
         yield from map(function, items)
         return
     # Spawned, because the threads of torch do not survive a fork.

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import check_count
 from mgc_lightning.evaluation.journal import Named
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.photographs.box import mean_face_box
@@ -70,10 +70,11 @@ def evenly(items: list[T], number: int | None) -> list[T]:
         >>> evenly(["a", "b", "c", "d", "e"], 3)
         ['a', 'c', 'e']
     """
-    if number is None or number >= len(items):
+    if number is None:
         return items
-    if number < 1:
-        raise MGCError(f"Expected subset to be at least 1, got {number}")
+    check_count("subset", number)
+    if number >= len(items):
+        return items
     return [items[int(i)] for i in np.linspace(0, len(items) - 1, number).round()]
 
 

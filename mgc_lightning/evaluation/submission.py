@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.errors import check_count
 from mgc_lightning.evaluation.benchmark import progress
 from mgc_lightning.evaluation.photo_sets import BenchmarkPhotos, collate
 from mgc_lightning.face_models.face_model import FaceModel
@@ -66,5 +67,6 @@ def predict(
     predictor: Predictor, photos: BenchmarkPhotos, batch_size: int, title: str
 ) -> Iterator[tuple[AlignedPhotos, FaceCoefficients]]:
     """Predict the coefficients of photographs, batch by batch, under a progress bar."""
+    check_count("batch_size", batch_size)
     for batch in progress(DataLoader(photos, batch_size, collate_fn=collate), title):
         yield batch, predictor.coefficients(batch.images.to(predictor.device))

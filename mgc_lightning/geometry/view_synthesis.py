@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from kornia.geometry.camera import unproject_points
 from torch import Tensor
 
+from mgc_lightning.errors import check_choice
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import transform_points
 
@@ -136,12 +137,16 @@ def sample_bilinear(
         uv: (B, h, w, 2) px. Coordinates at pixel centres return the pixels unchanged.
         padding: what lies outside.
 
+    Raises:
+        MGCError: if there is no such padding.
+
     Example:
         >>> row = torch.tensor([[[[0.0, 1.0, 4.0]]]])
         >>> places = torch.tensor([[[[0.5, 0.5], [1.0, 0.5], [2.5, 0.5]]]])
         >>> sample_bilinear(row, places).round(decimals=4).tolist()
         [[[[0.0, 0.5, 4.0]]]]
     """
+    check_choice("padding", padding, Padding)
     size = uv.new_tensor([image.shape[-1], image.shape[-2]])
     return F.grid_sample(image, 2 * uv / size - 1, mode="bilinear", padding_mode=padding, align_corners=False)
 

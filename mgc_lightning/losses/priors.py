@@ -7,8 +7,12 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from mgc_lightning.errors import check_choice
 from mgc_lightning.losses.terms import ViewLoss
 from mgc_lightning.scene import SingleViews
+
+PriorGroup = Literal["identity", "expression", "albedo"]
+"""Groups of coefficients that are standard deviations from a mean face."""
 
 
 def gaussian_prior(coefficients: Float[Tensor, "B C"], sigma: Float[Tensor, " C"] | float = 1.0) -> Float[Tensor, " B"]:
@@ -32,6 +36,9 @@ class Prior(ViewLoss):
     Args:
         group: `identity`, `expression` or `albedo`.
 
+    Raises:
+        MGCError: for another group.
+
     Example:
         >>> import torch
         >>> from mgc_lightning import FaceRenderer, FaceTriplet, load_face_model, render_views
@@ -46,8 +53,9 @@ class Prior(ViewLoss):
         tensor([4., 4., 4.])
     """
 
-    def __init__(self, group: Literal["identity", "expression", "albedo"]) -> None:
+    def __init__(self, group: PriorGroup) -> None:
         super().__init__()
+        check_choice("group", group, PriorGroup)
         self.group = group
 
     def forward(self, views: SingleViews) -> Float[Tensor, " N"]:

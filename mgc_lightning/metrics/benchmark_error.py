@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.metrics.gathered import GatheredMetric
 
 
@@ -41,6 +41,7 @@ class BenchmarkError(GatheredMetric, Generic[S]):
 
     def __init__(self, names: Sequence[str], jobs: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_count("jobs", jobs)
         self.names, self.jobs = list(names), jobs
 
     @abstractmethod

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.geometry.landmarks68 import FIVE_POINTS, TEMPLATE_5
 from mgc_lightning.geometry.view_synthesis import Padding
 from mgc_lightning.photographs.settings import CROP_SIZE
@@ -149,12 +149,16 @@ def warp_to_crop(
         antialias: shrink the image first where the crop is less than half its scale, which bilinear sampling
             would alias. Off, this is MGCNet's plain bilinear warp.
 
+    Raises:
+        MGCError: if there is no such padding.
+
     Example:
         >>> image = torch.arange(16.0).reshape(1, 1, 4, 4)
         >>> shifted = torch.tensor([[[1.0, 0.0, -1.0], [0.0, 1.0, -1.0]]])
         >>> warp_to_crop(image, shifted, size=2)[0, 0].tolist()
         [[5.0, 6.0], [9.0, 10.0]]
     """
+    check_choice("padding", padding, Padding)
     height, width = image.shape[-2:]
     axis = torch.arange(size, device=image.device, dtype=image.dtype) + 0.5
     centres = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).reshape(1, -1, 2)

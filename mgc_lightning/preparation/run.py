@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mgc_lightning import __version__
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.places import as_paths
 from mgc_lightning.photographs.sources.find import find_kind, open_source
@@ -75,6 +75,7 @@ def prepare(
         >>> manifest["summary"]["samples"], manifest["summary"]["links"]  # three moments, as far as anyone knows
         (1, {'0': 1, '1': 0, '2': 0})
     """
+    check_count("jobs", jobs)
     output = Path(output)
     if not isinstance(source, PhotoSource):
         places = as_paths(source)

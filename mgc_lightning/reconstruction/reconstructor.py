@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice, check_count
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, rigid, transform_points
@@ -110,6 +110,8 @@ class FaceReconstructor:
         detector: FaceDetector | DetectorChoice | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
+        if isinstance(detector, str):
+            check_choice("detector", detector, DetectorChoice)
         self.predictor = predictor
         self.detector = detector
         self.device = torch.device(device)
@@ -212,6 +214,7 @@ class FaceReconstructor:
         batch_size: int = BATCH,
     ) -> list[Reconstruction]:
         """Reconstruct one face in each of many photographs; arguments as in `reconstruct`, one each."""
+        check_count("batch_size", batch_size)
         points = landmarks if landmarks is not None else [None] * len(images)
         frames = boxes if boxes is not None else [None] * len(images)
         if not len(images) == len(points) == len(frames):
@@ -270,7 +273,7 @@ class FaceReconstructor:
         return self._locate(image, landmarks, box)[0]
 
     def _locate(
-        self, image: Float[Tensor, "3 H W"], landmarks: ArrayLike | Tensor | None, box: Sequence[float] | None
+        self, image: Float[Tensor, "3 H W"], landmarks: ArrayLike | Tensor | str | Path | None, box: Sequence[float] | None
     ) -> tuple[Float[Tensor, "2 3"], Float[Tensor, "68 2"] | None]:
         """Find the crop, and the 68 points that it was found by, if it was."""
         if landmarks is not None and box is not None:

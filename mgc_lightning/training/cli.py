@@ -103,6 +103,22 @@ class MGCCLI(LightningCLI):
         if model != current:
             self.config = self.parser.parse_object({subcommand: {"model": model}}, self.config)
 
+    def instantiate_classes(self) -> None:
+        """Make trainer, model and data.
+
+        Raises:
+            MGCError: as a class says it that cannot be made of its arguments, without the parser's own words.
+        """
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            told: BaseException | None = error
+            while told is not None and not isinstance(told, MGCError):
+                told = told.__cause__ or told.__context__
+            if told is None:
+                raise
+            raise told from error
+
     def after_instantiate_classes(self) -> None:
         """Keep the resolved hyperparameters in the module, which puts them into its checkpoints."""
         parser = self._parser(self.subcommand)

@@ -50,7 +50,11 @@ def test_image_list(folder):
         "A/selfie/1.jpg",
         "B/selfie/3.jpg",
     ]
-    with pytest.raises(MGCError, match="multiview_neutral, selfie"):
+    with pytest.raises(
+        MGCError, match=r"no image of challenge 'multiview_occlusions'; it has multiview_neutral, selfie"
+    ):
+        NoWDataset(folder).images(challenge="multiview_occlusions")
+    with pytest.raises(MGCError, match="Did you mean 'selfie'"):
         NoWDataset(folder).images(challenge="selfies")
     with pytest.raises(MGCError, match=r"imagepathstest\.txt: no such.*choose that split"):
         NoWDataset(folder).images("test")

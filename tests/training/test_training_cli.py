@@ -111,6 +111,27 @@ def test_a_wrong_choice_is_told_with_the_right_ones(options, message, capsys) ->
     assert "NestedArg" not in said
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data.init_args.batch_size=0"], "`batch_size` must be a whole number of at least 1; got 0"),
+        (["--data.init_args.settings.linked=2"], "Shares must lie in [0, 1]"),
+        (["--data", "datamodules.TripletDataModule", "--data.path=/nowhere"], "/nowhere: no finished set of triplets"),
+        (
+            ["--trainer.callbacks+=callbacks.NoWBenchmark", "--trainer.callbacks.jobs=0"],
+            "`jobs` must be a whole number",
+        ),
+    ],
+)
+def test_what_a_class_refuses_is_one_message(options, message, capsys) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["fit", "--config", "quickstart", *options])
+    error = capsys.readouterr().err
+    assert f"error: {message}" in error
+    assert "Traceback" not in error
+    assert "Subtypes" not in error
+
+
 def test_help_lists_the_choices(capsys) -> None:
     with pytest.raises(SystemExit):
         cli.main(["fit", "--help"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mgc_lightning.arguments.checked import checked
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.now.dataset import NoWDataset
 from mgc_lightning.evaluation.now.predictions import NoWPrediction, read_landmarks
@@ -12,6 +13,7 @@ SYSTEMATIC = 0.5
 """Share of predictions from which a problem is one of the method, not of an image."""
 
 
+@checked
 def check_predictions(dataset: NoWDataset, predictions: list[NoWPrediction], unit: Unit | None) -> list[str]:
     """Read all landmarks and say what looks wrong, an image a line.
 

@@ -18,6 +18,7 @@ from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.files.plain_obj import parse_vertices
 from mgc_lightning.metrics.now.landmarks import as_landmarks
+from mgc_lightning.metrics.now.names import Challenge
 from mgc_lightning.metrics.now.scan import NoWScan, crop_scan
 
 SCANS, LANDMARKS = "scans", "scans_lmks_onlypp"
@@ -86,13 +87,16 @@ class NoWDataset:
             raise MGCError(f"{self.root}: no such folder; expected a NoW data set")
         self.photos = Path(photos) if photos is not None else None
 
-    def images(self, split: NoWSplit = "validation", challenge: str | None = None) -> list[NoWImage]:
+    def images(self, split: NoWSplit = "validation", challenge: Challenge | None = None) -> list[NoWImage]:
         """List the images of a split, of one challenge or of all.
 
         Raises:
-            MGCError: if there is no such list, a line is not SUBJECT/CHALLENGE/FILE, or no image is of the challenge.
+            MGCError: if there is no such split, challenge or list, a line is not SUBJECT/CHALLENGE/FILE, or no image is
+                of the challenge.
         """
         check_choice("split", split, NoWSplit)
+        if challenge is not None:
+            check_choice("challenge", challenge, Challenge)
         path = self.root / f"imagepaths{split}.txt"
         images = read_image_list(path)
         if challenge is None:

@@ -9,8 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mgc_lightning.arguments.checked import check_value
 from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
 from mgc_lightning.evaluation.photo_sets import BenchmarkPhotos
+from mgc_lightning.evaluation.settings import BoxScale
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.photographs.box import similarity_from_box
 from mgc_lightning.photographs.plausible import check_plausible_box
@@ -36,6 +38,7 @@ class NoWPhotos(BenchmarkPhotos):
         image_size: int,
         box_scale: float = 1.0,
     ) -> None:
+        check_value("box_scale", box_scale, BoxScale)
         super().__init__(images, face_model, image_size)
         self.dataset, self.images, self.box_scale = dataset, images, box_scale
 

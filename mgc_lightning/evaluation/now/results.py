@@ -12,6 +12,7 @@ import numpy as np
 from mgc_lightning.evaluation.folder import BenchmarkFolder
 from mgc_lightning.evaluation.now.curve import draw_curves, write_curve_csv
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.metrics.now.names import Challenge
 from mgc_lightning.metrics.now.scores import NoWScores
 
 
@@ -31,7 +32,7 @@ class NoWFolder(BenchmarkFolder):
     """
 
     metrical: bool = False
-    challenge: str | None = None
+    challenge: Challenge | None = None
 
     @property
     def distances(self) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from mgc_lightning.arguments.checked import checked
 from mgc_lightning.evaluation.now.published import PUBLISHED, SOURCES
 from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.metrics.now.aggregate import PooledError
@@ -14,6 +15,7 @@ from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scores import NoWScores
 
 
+@checked
 def scores_table(scores: NoWScores, unit: Unit | None = None, split: NoWSplit | None = None) -> Table:
     """Lay out the errors of all images and of each challenge, and the published rows, marked as such.
 
@@ -44,6 +46,7 @@ def scores_table(scores: NoWScores, unit: Unit | None = None, split: NoWSplit | 
     return table
 
 
+@checked
 def print_scores(
     scores: NoWScores,
     unit: Unit | None = None,

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from mgc_lightning.arguments.checked import checked
 from mgc_lightning.evaluation.realy.published import PUBLISHED, SOURCES
 from mgc_lightning.evaluation.settings import REALYView
 from mgc_lightning.metrics.realy.regions import REGIONS
 from mgc_lightning.metrics.realy.scores import REALYScores
 
 
+@checked
 def scores_table(scores: REALYScores, view: REALYView) -> Table:
     """Lay out mean +- std and median of the regions, and the published rows of the view, marked as such.
 
@@ -40,6 +42,7 @@ def scores_table(scores: REALYScores, view: REALYView) -> Table:
     return table
 
 
+@checked
 def print_scores(
     scores: REALYScores, view: REALYView | None = None, missing: Sequence[str] = (), console: Console | None = None
 ) -> None:

@@ -10,6 +10,9 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 
+from mgc_lightning.errors import check_choice
+from mgc_lightning.evaluation.scan.settings import Background
+
 LEAVES = 160
 """Things in a busy background."""
 SMALLEST, LARGEST = 0.02, 0.5
@@ -17,7 +20,7 @@ SMALLEST, LARGEST = 0.02, 0.5
 Mumford & Huang, Occlusion Models for Natural Images, IJCV 2001)."""
 
 
-def draw_background(kind: str, size: int, rng: np.random.Generator) -> Float[NDArray, "H W 3"]:
+def draw_background(kind: Background, size: int, rng: np.random.Generator) -> Float[NDArray, "H W 3"]:
     """Paint a background in display space, [0, 1].
 
     Args:
@@ -25,12 +28,16 @@ def draw_background(kind: str, size: int, rng: np.random.Generator) -> Float[NDA
         size: side in px.
         rng: the only source of chance.
 
+    Raises:
+        MGCError: if there is no such kind.
+
     Example:
         >>> wall = draw_background("plain", 64, np.random.default_rng(0))
         >>> things = draw_background("busy", 64, np.random.default_rng(0))
         >>> wall.shape, bool(things.std() > wall.std())
         ((64, 64, 3), True)
     """
+    check_choice("kind", kind, Background)
     return _wall(size, rng) if kind == "plain" else _things(size, rng)
 
 

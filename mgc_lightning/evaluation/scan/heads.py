@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from mgc_lightning.arguments.checked import checked
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.scan.points import find_points, read_scan_points
 from mgc_lightning.evaluation.scan.settings import Votes
@@ -77,6 +78,7 @@ class ScanHead:
         return T
 
 
+@checked
 def read_head(
     path: str | Path,
     points: str | Path | None = None,

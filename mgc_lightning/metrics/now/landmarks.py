@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
 from mgc_lightning.metrics.now.names import UNIT_TO_MM, Unit
 
@@ -108,6 +108,7 @@ def unit_problem(landmarks: ArrayLike, unit: Unit) -> str | None:
         >>> unit_problem(points, "mm") is None, unit_problem(points, "m") is None
         (True, False)
     """
+    check_choice("unit", unit, Unit)
     array = np.asarray(landmarks, dtype=np.float64)
     eyes = float(np.linalg.norm(array[0] - array[3]))
     if EYE_DISTANCE_MM[0] <= eyes * UNIT_TO_MM[unit] <= EYE_DISTANCE_MM[1]:

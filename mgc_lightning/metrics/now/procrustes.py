@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from mgc_lightning.errors import check_choice
 from mgc_lightning.metrics.now.landmarks import as_landmarks
 from mgc_lightning.metrics.now.names import UNIT_TO_MM, Unit
 
@@ -62,6 +63,8 @@ def align_landmarks(
         >>> round(float(found.scale), 6), found.reflected, bool(np.allclose(found(points), 10 * points + 3))
         (10.0, False, True)
     """
+    if unit is not None:
+        check_choice("unit", unit, Unit)
     target = as_landmarks(scan_landmarks, "scan landmarks")
     source = as_landmarks(landmarks, "predicted landmarks")
     target_mean, source_mean = target.mean(axis=0), source.mean(axis=0)
