@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from mgc_lightning.arguments.parser import CommandParser
 from mgc_lightning.arguments.types import File, Folder, Metavar
 from mgc_lightning.commands.progress import progress_bars
 from mgc_lightning.evaluation.scan.settings import MethodSource, ScanBenchmarkSettings
@@ -49,6 +50,6 @@ def benchmark_scan(
             paint=paint_person,
             on_step=show,
         )
-    print_summary(report.rows, report.results)
+    print_summary(report.rows, report.results, reword=CommandParser(benchmark_scan, "mgc benchmark scan").in_flags)
     print("\n".join(map(str, report.files)))
     return 0

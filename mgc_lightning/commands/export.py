@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from mgc_lightning.arguments.parser import CommandParser
 from mgc_lightning.arguments.types import Folder
 from mgc_lightning.networks.settings import ExportFormat, NetworkFile
 
@@ -20,5 +21,5 @@ def export(*, output: Folder, formats: tuple[ExportFormat, ...] = get_args(Expor
     from mgc_lightning.networks.files import load_network
 
     loaded = load_network(network.checkpoint, network.face_model, network.level, network.imports)
-    print(export_network(loaded, output, formats))
+    print(CommandParser(export, "mgc export").in_flags(str(export_network(loaded, output, formats))))
     return 0

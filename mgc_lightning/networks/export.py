@@ -211,7 +211,7 @@ def _notes(module: FaceNetwork, formats: Sequence[ExportFormat]) -> list[str]:
         )
     elif not is_ours(type(backbone)):
         notes.append(
-            f"To load the safetensors file, name the module of its backbone: --import {type(backbone).__module__}"
+            f"To load the safetensors file, name the module of its backbone: `imports={[type(backbone).__module__]!r}`"
         )
     return notes
 

@@ -40,7 +40,7 @@ scanner: {spacing} mm between points, {noise} mm noise, {waves} mm waves, {holes
 {scale}                    mm per model unit, line 1 for subject 1
 {images}/<subject>[_<view>].jpg            neutral faces: frontal, and side views
 {landmarks}/<subject>[_<view>].txt              68 landmarks in px of each image, with a detector's noise
-predictions/ground_truth, predictions/mean_face   meshes to score with --topology {topology}
+predictions/ground_truth, predictions/mean_face   meshes for mgc benchmark realy --topology {topology}
 
 The people do not exist: they are random faces of a face model. The data set is for tests and for trying the tools; its
 scores say nothing about real faces.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import typing
 import warnings
 from pathlib import Path
@@ -213,14 +214,46 @@ def prepare_wandb() -> None:
         os.environ["WANDB_MODE"] = "offline"
 
 
+def in_flags(message: str) -> str:
+    """Turn modules that are named as in Python into flags.
+
+    Example:
+        >>> in_flags("If you trust it: `imports=['my_nets', 'my_losses']`")
+        'If you trust it: --import my_nets --import my_losses'
+    """
+
+    def flags(found: re.Match[str]) -> str:
+        return " ".join(f"--import {word.strip()[1:-1]}" for word in found[1].split(","))
+
+    return re.sub(r"`imports=\[([^\]]+)\]`", flags, message)
+
+
+class _InFlags(logging.Filter):
+    """Show messages of the library as a user of this command line types what they name."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Reword a record of ours, and let every record through."""
+        if record.name.startswith("mgc_lightning"):
+            record.msg, record.args = in_flags(record.getMessage()), ()
+        return True
+
+
 def run_training(arguments: list[str]) -> MGCCLI:
-    """Run a training subcommand with command-line arguments."""
+    """Run a training subcommand with command-line arguments.
+
+    Raises:
+        MGCError: if a config, a checkpoint or a class that they name cannot be used; arguments are named as typed.
+    """
     prepare_wandb()
     logging.basicConfig(format="%(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_InFlags())
     logging.getLogger("mgc_lightning").setLevel(logging.INFO)
     torch.set_float32_matmul_precision("high")
     try:
         return _run(arguments)
+    except MGCError as error:
+        raise MGCError(in_flags(str(error))) from error
     except OmegaConfBaseException as error:
         raise MGCError(f"The config cannot be resolved: {str(error).strip()}") from error
 

@@ -36,12 +36,12 @@ def tell_about_backbone(backbone: nn.Module) -> None:
     name, trouble = class_path(type(backbone)), rebuilding_trouble(backbone)
     if trouble is None:
         module = type(backbone).__module__
-        logger.info("The backbone `%s` is yours: name its module to load the network, `--import %s`.", name, module)
+        logger.info("The backbone `%s` is yours: name its module to load the network, `imports=%s`.", name, [module])
         return
     logger.warning(
         "No program can build the backbone `%s` again from a checkpoint. %s\nUntil then: training, resuming with the "
-        "same config, and the exports to ONNX and torch.export work; loading the .ckpt or the .safetensors (`mgc "
-        "export`, `mgc reconstruct --checkpoint`, `load_network`) does not.",
+        "same config, and the exports to ONNX and torch.export work; loading the .ckpt or the .safetensors "
+        "(`load_network`, and every command that takes a checkpoint) does not.",
         name,
         trouble,
     )

@@ -48,13 +48,13 @@ def trusted(
         if not foreign:
             kept[key] = _harmless(value) if unset and key == "backbone" else value
             continue
-        flags = " ".join(f"--import {module}" for module in sorted({name.rpartition(".")[0] for name in foreign}))
+        remedy = f"`imports={sorted({name.rpartition('.')[0] for name in foreign})!r}`"
         names = ", ".join(f"`{name}`" for name in foreign)
         if key == "backbone":
             raise MGCError(
-                f"The checkpoint's backbone is {names}, of a module that you did not name. If you trust it: {flags}"
+                f"The checkpoint's backbone is {names}, of a module that you did not name. If you trust it: {remedy}"
             )
-        report.append(f"{key} names {names}, of a module that you did not name; the config's is used. Or: {flags}")
+        report.append(f"{key} names {names}, of a module that you did not name; the config's is used. Or: {remedy}")
     return kept, report
 
 

@@ -271,6 +271,7 @@ def test_the_command_prints_its_table(scans, tmp_path, capsys):
     assert "own colours" in shown
     assert "detector" not in shown
     assert "a coarse scan" in shown
+    assert "(--votes vertices counts these)" in " ".join(shown.split())
     assert shown.rstrip().endswith("sheet.png")
 
 

@@ -91,7 +91,7 @@ CHECKPOINT = "runs/own/version_0/checkpoints/it.ckpt"
 
 def test_training_says_first_how_the_network_is_loaded_and_exports_last(project):
     folder, done = project
-    assert "`my_nets.Blocks` is yours: name its module to load the network, `--import my_nets`" in done.stderr
+    assert "`my_nets.Blocks` is yours: name its module to load the network, --import my_nets" in done.stderr
     exported = {path.name for path in (folder / "runs/own/version_0/export").iterdir()}
     assert exported == {"network.onnx", "network.pt2", "network.safetensors", "network.json"}
 
@@ -130,6 +130,7 @@ def test_scoring_takes_from_a_checkpoint_what_the_user_names(inside, capsys, cap
     assert "objective names `my_losses.AbsolutePixel`, `my_losses.NoseLoss`, of a module that you did not name" in (
         caplog.text
     )
+    assert "Or: --import my_losses" in caplog.text
     assert "my_losses" not in sys.modules
     assert "test/nose" not in capsys.readouterr().out
     assert run(*arguments, "--import=my_nets", "--import", "my_losses") == 0
@@ -185,8 +186,8 @@ def test_hyperparameters_bring_no_code():
     assert sorted(kept) == ["image_size", "output_scaling"]
     (line,) = report
     assert "`antigravity.Loss`, `x.Y`" in line
-    assert "--import antigravity --import x" in line
-    with pytest.raises(MGCError, match="--import antigravity"):
+    assert "`imports=['antigravity', 'x']`" in line
+    with pytest.raises(MGCError, match=r"`imports=\['antigravity'\]`"):
         trusted({"backbone": "antigravity.Net"}, {}, {}, ["x"])
     # What the config sets is the user's word.
     assert trusted({"backbone": {"class_path": "x.Y"}}, {"backbone": {"class_path": "x.Z"}}, {}, [])[1] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -41,15 +41,28 @@ def summary_table(rows: Sequence[SummaryRow], heads: Sequence[str]) -> Table:
     return table
 
 
-def print_summary(rows: Sequence[SummaryRow], results: Sequence[HeadResult], console: Console | None = None) -> None:
-    """Print the table, and what to mind: sampled surfaces, faces that were not found."""
+def print_summary(
+    rows: Sequence[SummaryRow],
+    results: Sequence[HeadResult],
+    console: Console | None = None,
+    reword: Callable[[str], str] = str,
+) -> None:
+    """Print the table, and what to mind: sampled surfaces, faces that were not found.
+
+    Args:
+        rows: of the table.
+        results: of each head.
+        console: where; the terminal, or lines wide enough for the table.
+        reword: gives arguments that are named as in Python other names, a command its flags.
+    """
     console = console or Console(width=None if Console().is_terminal else 110)
     console.print(summary_table(rows, [result.head.name for result in results]))
     for result in results:
         if result.head.sampled:
+            told = "density on its surface in place of its vertices (`votes='vertices'` counts these)"
             console.print(
                 f"{result.head.name}: a coarse scan; NoW counts {len(result.head.scan.points):,} points at equal "
-                "density on its surface in place of its vertices (`--votes vertices` counts these)"
+                f"{reword(told)}"
             )
         for column, faces in result.faces.items():
             missing = [p.plan.name for p, face in zip(result.photographs, faces, strict=True) if face is None]
