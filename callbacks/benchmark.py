@@ -14,6 +14,7 @@ from torch import Tensor
 
 from datamodules.benchmark import BenchmarkDataModule
 from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.errors import MGCError
 from mgc_lightning.metrics.benchmark_error import BenchmarkError
 from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.structures import AlignedPhotos
@@ -31,6 +32,9 @@ class BenchmarkCallback(L.Callback):
         every: validations from one run to the next, beginning with the first; 0 tests only.
         neutral: leave the predicted expression away.
 
+    Raises:
+        MGCError: if folders of a data set are given without it.
+
     Attributes:
         prefix: of the names of logged scores.
         data: the photographs, once `setup` has found them.
@@ -43,6 +47,9 @@ class BenchmarkCallback(L.Callback):
     data_module: ClassVar[type[BenchmarkDataModule]]
 
     def __init__(self, selection: dict[str, Any], every: int, neutral: bool) -> None:
+        alone = next((name for name in ("photos", "landmarks") if selection.get(name) is not None), None)
+        if selection["dataset"] is None and alone is not None:
+            raise MGCError(f"`{alone}` belongs to a data set that this callback opens: give its `dataset` too")
         self.selection, self.every, self.neutral = selection, every, neutral
         self.data: Any = None
         self.metric: Any = None

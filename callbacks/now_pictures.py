@@ -114,7 +114,7 @@ def picture_faces(
         errors = torch.from_numpy(vertex_errors(scan, error, verts.numpy())).float()
         colors = error_colors(errors, error_limit)
         renderer = FaceRenderer(module.renderer.rasterizer)
-        picture = draw_error_map(model, renderer, verts.to(module.device), colors, TILE)
+        picture = draw_error_map(verts.to(module.device), colors, model, renderer, TILE)
         pictures.append(FacePicture(scored.name, medians[chosen], to_picture(photo[0]), picture, verts, faces, colors))
     return pictures
 
@@ -161,7 +161,7 @@ def _for_wandb(folder: Path, scores: NoWScores, faces: list[FacePicture]) -> dic
     import wandb
 
     pictures = {face.name: face for face in faces}
-    table = wandb.Table(columns=["image", "median", "mean", "std", "n", "mirrored", "photograph", "error map"])
+    table = wandb.Table(columns=["name", "median", "mean", "std", "distances", "reflected", "photograph", "error map"])
     for prediction in scores.predictions:
         face, error = pictures.get(prediction.name), prediction.error
         shown = [None, None] if face is None else [wandb.Image(face.photograph), wandb.Image(face.error_map)]

@@ -58,12 +58,13 @@ def _for_wandb(
 ) -> dict[str, object]:
     import wandb
 
-    table = wandb.Table(columns=["name", "image", *REGIONS, "all", "error map"])
-    errors = {prediction.name: prediction.errors for prediction in scores.predictions}
+    table = wandb.Table(columns=["name", *REGIONS, "all", "reflected", "photograph", "error map"])
+    scored = {prediction.name: prediction for prediction in scores.predictions}
     for name in shown:
         photograph = data.photos.photo_file(data.names.index(name))
-        values = [*errors[name].tolist(), float(errors[name].mean())]
-        table.add_data(name, wandb.Image(str(photograph)), *values, wandb.Image(str(folder / f"{name}.png")))
+        errors = scored[name].errors
+        pictures = wandb.Image(str(photograph)), wandb.Image(str(folder / f"{name}.png"))
+        table.add_data(name, *errors.tolist(), float(errors.mean()), scored[name].reflected, *pictures)
     return {
         "realy/images": table,
         "realy/best": wandb.Object3D(str(folder / "best.glb")),

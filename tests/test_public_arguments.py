@@ -140,6 +140,8 @@ class Nothing:
         (lambda: NoWBenchmark(challenge="selfies"), "Did you mean 'selfie'?"),
         (lambda: NoWBenchmark(box_scale=-1.0), "`box_scale` must be a number of 0.1 to 10; got -1.0"),
         (lambda: NoWBenchmark(jobs=0), "`jobs` must be a whole number of at least 1; got 0"),
+        (lambda: NoWBenchmark(photos="tree"), "`photos` belongs to a data set that this callback opens"),
+        (lambda: REALYBenchmark(landmarks="points"), "`landmarks` belongs to a data set that this callback opens"),
         (lambda: REALYBenchmark(view="front"), "`view` must be one of frontal, side; got 'front'"),
         (lambda: REALYBenchmark(every=-1), "`every` must be a whole number of at least 0; got -1"),
         (lambda: ExportBestCheckpoint(formats=["onxx"]), "`formats` must be one of onnx, torch, safetensors"),
@@ -172,7 +174,7 @@ def test_what_functions_and_classes_refuse(call, message) -> None:
 
 def test_a_checked_function_stays_what_it_was() -> None:
     assert ExportBestCheckpoint(folder=None).folder is None
-    assert NoWBenchmark(photos="tree").selection["photos"] == "tree"
+    assert NoWBenchmark("set", photos="tree").selection["photos"] == "tree"
     parameters = inspect.signature(SyntheticTriplets.__init__).parameters
     assert parameters["batch_size"].default == 5
     with pytest.raises(TypeError, match="unexpected keyword argument 'batchsize'"):

@@ -117,7 +117,8 @@ def _add(option: Option, container: Any) -> None:
         several = option.number and option.default is not None
         settings["default"] = list(option.default) if several else option.default
     if option.hint is bool:
-        settings["action"] = jsonargparse.ActionYesNo(no_prefix="no-") if option.default else "store_true"
+        both = option.default or option.no in option.more.off
+        settings["action"] = jsonargparse.ActionYesNo(no_prefix="no-") if both else "store_true"
     else:
         settings["type"] = option.element
         if option.number:
@@ -130,6 +131,6 @@ def _add(option: Option, container: Any) -> None:
     container.add_argument(option.flag or option.name, **settings)
     if option.more.earlier:
         container.add_argument(*option.more.earlier, **settings | {"help": argparse.SUPPRESS, "required": False})
-    if option.more.off:
+    if others := [flag for flag in option.more.off if flag != option.no]:
         no = {"dest": option.name, "default": option.default, "action": "store_false", "help": argparse.SUPPRESS}
-        container.add_argument(*option.more.off, **no)
+        container.add_argument(*others, **no)

@@ -49,6 +49,11 @@ class Option:
         return self.flag or self.metavar or self.name.upper()
 
     @property
+    def no(self) -> str:
+        """How a user types no."""
+        return f"--no-{self.flag.removeprefix('--')}"
+
+    @property
     def element(self) -> Any:
         """The type of one of its values."""
         return _plain(typing.get_args(self.hint)[0])[0] if typing.get_origin(self.hint) in _SEVERAL else self.hint
@@ -89,7 +94,7 @@ class Option:
     def given(self, value: str | None) -> str:
         """Say how a user types it with a value that is written in Python, such as `["a", "b"]`."""
         if self.hint is bool and value == "False":
-            return f"--no-{self.flag.removeprefix('--')}"
+            return self.no
         if value is None or not self.flag or self.hint is bool:
             return self.shown
         words = value.strip("[]()").replace(",", " ").split() if self.number else [value]

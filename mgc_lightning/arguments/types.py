@@ -21,7 +21,7 @@ class Flag:
     Attributes:
         name: of the flag, where it is another word: Python's own words cannot be names of arguments.
         earlier: names that it had: taken, not shown.
-        off: names of no, where it is yes or no: taken, not shown.
+        off: names of no, where it is yes or no: taken; `--no-NAME` is shown, others are not.
 
     Example:
         >>> from typing import get_args

@@ -28,6 +28,6 @@ def benchmark_now(
     from mgc_lightning.evaluation.now.table import print_scores
 
     run = benchmark.benchmark_now(dataset, predictions, output, settings)
-    print_scores(run.scores, settings.metrical, settings.split, run.missing)
+    print_scores(run.scores, settings.unit, settings.split, run.missing)
     print("\n".join(str(path) for path in (run.folder.output, run.folder.distances, run.folder.curve_picture)))
     return 0

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 from mgc_lightning.arguments.types import Folder, Metavar
-from mgc_lightning.evaluation.settings import REALYSettings
+from mgc_lightning.evaluation.settings import REALYSettings, TopologyName
 
 
 def benchmark_realy(
     *,
     dataset: Folder,
     predictions: Folder,
-    topology: Annotated[str, Metavar("NAME|PATH.obj")],
+    topology: TopologyName,
     output: Annotated[Path, Metavar("FILE.json")],
     settings: REALYSettings,
 ) -> int:

@@ -15,8 +15,10 @@ NoWSplit = Literal["validation", "test"]
 """Image lists of the NoW data set."""
 REALYView = Literal["frontal", "side"]
 """Kinds of REALY's photographs, each with a score of its own."""
+TopologyName = Annotated[str | Path, Metavar("NAME|PATH.obj")]
 MeshFormat = Literal["obj", "ply"]
 """Meshes of submissions."""
+Neutral = Annotated[bool, Flag(off=("--no-neutral", "--expression"))]
 BoxScale = Annotated[float, Metavar("X"), Within(0.1, 10)]
 
 
@@ -27,7 +29,7 @@ class NoWSettings(Checked):
     Attributes:
         split: list of the images.
         challenge: one challenge only.
-        metrical: keep the scale of the predictions, in this unit.
+        unit: keep the scale of the predictions, in this unit; the metrical benchmark.
         corrected_start: metrical only: start from the translation of the fixed scale. The official program starts
             predictions that are far from their origin centimetres off; these numbers are not comparable with its.
         allow_missing: score what is there.
@@ -45,7 +47,7 @@ class NoWSettings(Checked):
 
     split: NoWSplit = "validation"
     challenge: Challenge | None = None
-    metrical: Unit | None = None
+    unit: Annotated[Unit, Flag("--metrical")] | None = None
     corrected_start: bool = False
     allow_missing: bool = False
     skip_checks: bool = False
@@ -53,8 +55,8 @@ class NoWSettings(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.corrected_start and self.metrical is None:
-            raise MGCError("`corrected_start=True` is an option of the metrical benchmark: give `metrical` too")
+        if self.corrected_start and self.unit is None:
+            raise MGCError("`corrected_start=True` is an option of the metrical benchmark: give `unit` too")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,7 @@ class NoWSubmissionSettings(Checked):
     Attributes:
         photos: tree with iphone_pictures/ and detected_face/; looked for in the data set if not given.
         split: list of the images.
-        neutral: leave the predicted expression away, as NoW expects.
+        neutral: leave the predicted expression away; NoW scores neutral faces, published REALY scores include it.
         format: of the meshes.
         box_scale: enlarge the detected boxes.
         batch_size: photographs at a time.
@@ -89,7 +91,7 @@ class NoWSubmissionSettings(Checked):
 
     photos: Folder | None = None
     split: NoWSplit = "test"
-    neutral: Annotated[bool, Flag(off=("--expression",))] = True
+    neutral: Neutral = True
     format: MeshFormat = "obj"
     box_scale: BoxScale = 1.0
     batch_size: Count = 16
@@ -103,8 +105,7 @@ class REALYSubmissionSettings(Checked):
         photos: folder of <subject>.jpg and <subject>_<view>.jpg; looked for in the data set if not given.
         landmarks: folder of 68 or 5 landmarks or a box of each photograph; likewise.
         view: which photographs.
-        topology: see `mgc benchmark realy`; that of the face model if not given.
-        neutral: leave the predicted expression away; published scores include it.
+        neutral: leave the predicted expression away; NoW scores neutral faces, published REALY scores include it.
         format: of the meshes.
         batch_size: photographs at a time.
     """
@@ -112,7 +113,6 @@ class REALYSubmissionSettings(Checked):
     photos: Annotated[Folder, Flag(earlier=("--images",))] | None = None
     landmarks: Folder | None = None
     view: REALYView = "frontal"
-    topology: Annotated[str | Path, Metavar("NAME|PATH.obj")] | None = None
-    neutral: Annotated[bool, Flag(off=("--no-neutral",))] = False
+    neutral: Neutral = False
     format: MeshFormat = "obj"
     batch_size: Count = 16

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mgc_lightning.coefficients import FaceCoefficients
-from mgc_lightning.errors import check_count
+from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.evaluation.benchmark import progress
 from mgc_lightning.evaluation.photo_sets import BenchmarkPhotos, collate
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.networks.predictor import Predictor
 from mgc_lightning.structures import AlignedPhotos
+
+D = TypeVar("D")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,28 @@ class Submission:
         """Say it in a line."""
         kind = "neutral" if self.neutral else "with expression"
         return f"{self.folder}: {len(self.names)} predictions ({kind}, mm), read back and found complete."
+
+
+def open_dataset(kind: Callable[..., D], given: D | str | Path, **folders: str | Path | None) -> D:
+    """Open a data set with the folders of the settings, or take one that is opened already.
+
+    Args:
+        kind: class of the data set.
+        given: folder of the data set, or the data set.
+        folders: arguments of the class, where they are given.
+
+    Raises:
+        MGCError: if the data set is opened already, and has folders of its own, or cannot be opened.
+    """
+    if isinstance(given, str | Path):
+        return kind(given, **folders)
+    named = [name for name, folder in folders.items() if folder is not None]
+    if named:
+        raise MGCError(
+            f"`{named[0]}` is for a data set that is named by its folder; this one is opened already, and has its own: "
+            f"give it to `{type(given).__name__}(..., {named[0]}=...)`"
+        )
+    return given
 
 
 def scored_verts(face_model: FaceModel, coefficients: FaceCoefficients, neutral: bool) -> Float[Tensor, "B N 3"]:

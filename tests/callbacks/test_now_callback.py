@@ -96,7 +96,7 @@ def test_two_processes_agree_with_one(now_set, tmp_path):
     run = trainer(tmp_path / "two", both, devices=2, strategy="ddp_spawn")
     run.test(module(), images(), verbose=False)
     scores = json.loads((tmp_path / "two/now/scores.json").read_text())
-    assert [image["image"] for image in scores["images"]] == [one.name for one in alone.scores.predictions]
+    assert [image["name"] for image in scores["images"]] == [one.name for one in alone.scores.predictions]
     assert scores["median"] == pytest.approx(alone.scores.total.median, abs=1e-5)
 
 

@@ -74,7 +74,7 @@ def test_two_processes_agree_with_one(realy_set, tmp_path):
     trainer(tmp_path / "one", alone).test(module(), images(), verbose=False)
     trainer(tmp_path / "two", both, devices=2, strategy="ddp_spawn").test(module(), images(), verbose=False)
     scores = json.loads((tmp_path / "two/realy/scores.json").read_text())
-    assert [subject["name"] for subject in scores["subjects"]] == ["1", "2", "3"]
+    assert [image["name"] for image in scores["images"]] == ["1", "2", "3"]
     assert scores["all"] == pytest.approx(alone.scores.total, abs=1e-4)
 
 

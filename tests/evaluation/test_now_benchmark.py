@@ -41,12 +41,12 @@ def test_writes_everything(now_set, predictions, tmp_path, capsys):
     output = tmp_path / "out" / "truth.json"
     assert benchmark(now_set, predictions, output) == 0
     result = json.loads(output.read_text())
-    assert list(result) == ["median", "mean", "std", "n", "missing", "images"]
-    assert list(result["images"][0]) == ["image", "median", "mean", "std", "n", "reflected"]
-    assert len(result["images"]) == 8
+    assert list(result) == ["median", "mean", "std", "distances", "predictions", "missing", "images"]
+    assert list(result["images"][0]) == ["name", "median", "mean", "std", "distances", "reflected"]
+    assert len(result["images"]) == result["predictions"] == 8
     assert result["missing"] == []
     assert result["median"] < 0.1
-    assert result["n"] == sum(image["n"] for image in result["images"])
+    assert result["distances"] == sum(image["distances"] for image in result["images"])
     distances = np.load(tmp_path / "out/truth/truth_computed_distances.npy", allow_pickle=True).item()
     pooled = np.concatenate(distances["computed_distances"])
     assert float(np.median(pooled)) == result["median"]
@@ -119,7 +119,7 @@ def test_coloured_obj_scores_as_without_colours(now_set, predictions, tmp_path):
 
 def test_a_stopped_run_goes_on(now_set, predictions, tmp_path):
     dataset = NoWDataset(now_set)
-    found, _ = find_predictions(predictions, dataset.images())
+    found, _ = find_predictions(predictions, dataset)
     folder = NoWFolder(tmp_path / "run.json")
     running = score_folder(dataset, found, Protocol(), folder)
     first = [next(running), next(running)]
@@ -173,7 +173,7 @@ def test_submission_scores_as_the_network_does(now_set, tmp_path, capsys):
     assert abs(by_command["median"] - float(metric.compute()["median"])) < 1e-3
     for one, other in zip(by_command["images"], metric.scores().predictions, strict=True):
         assert abs(one["median"] - other.error.median) < 1e-3
-        assert one["image"] == other.name
+        assert one["name"] == other.name
 
 
 def test_submissions_with_expression(now_set, tmp_path, capsys):

@@ -10,6 +10,7 @@ from mgc_lightning.evaluation.now.checks import check_predictions
 from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage, read_image_list, read_picked_points
 from mgc_lightning.evaluation.now.predictions import (
     find_predictions,
+    match_predictions,
     read_landmarks,
     read_prediction,
     write_prediction,
@@ -129,7 +130,7 @@ def image(name="A/selfie/1.jpg"):
 def test_predictions_come_back(tmp_path, suffix):
     verts, faces, marks = cap(step=20.0)
     write_prediction(tmp_path, image(), verts, faces, marks, suffix)
-    found, missing = find_predictions(tmp_path, [image(), image("A/selfie/2.jpg")])
+    found, missing = match_predictions(tmp_path, [image(), image("A/selfie/2.jpg")])
     assert missing == ["A/selfie/2.jpg"]
     v, f, m = read_prediction(found[0])
     np.testing.assert_array_equal(v.astype(np.float32), verts.astype(np.float32))
@@ -143,7 +144,7 @@ def test_obj_and_npy_come_first(tmp_path):
     write_prediction(tmp_path, image(), verts, faces, marks, ".ply")
     write_prediction(tmp_path, image(), verts + 1, faces, marks, ".obj")
     np.savetxt(tmp_path / "A/selfie/1.txt", marks + 1)
-    found, _ = find_predictions(tmp_path, [image()])
+    found, _ = match_predictions(tmp_path, [image()])
     assert (found[0].mesh.suffix, found[0].landmarks.suffix) == (".obj", ".npy")
 
 
@@ -170,7 +171,7 @@ def test_checks(folder, tmp_path):
     swapped = marks[[3, 2, 1, 0, 4, 6, 5]]
     for item, points in zip(dataset.images(), (marks, swapped, swapped), strict=True):
         write_prediction(out, item, verts, faces, points)
-    found, _ = find_predictions(out, dataset.images())
+    found, _ = find_predictions(out, dataset)
     assert [line.split(":")[0] for line in check_predictions(dataset, found, "mm")] == [
         "A/multiview_neutral/2.PNG",
         "B/selfie/3.jpg",

@@ -44,17 +44,17 @@ def benchmark(dataset: Path, predictions: str | Path, output: Path, *more: objec
 def test_command_writes_everything(realy_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     truth = benchmark(realy_set, "ground_truth", tmp_path / "truth.json")
     mean = benchmark(realy_set, "mean_face", tmp_path / "mean.json")
-    assert set(mean) == {"all", "n", "missing", "regions", "subjects"}
-    assert (mean["n"], mean["missing"]) == (3, [])
-    assert [subject["name"] for subject in mean["subjects"]] == ["1", "2", "3"]
+    assert set(mean) == {"all", "predictions", "missing", "regions", "images"}
+    assert (mean["predictions"], mean["missing"]) == (3, [])
+    assert [image["name"] for image in mean["images"]] == ["1", "2", "3"]
     for region, statistics in mean["regions"].items():
-        errors = np.array([subject[region] for subject in mean["subjects"]])
+        errors = np.array([image[region] for image in mean["images"]])
         assert statistics["mean"] == pytest.approx(errors.mean(), abs=1e-6)
         assert statistics["std"] == pytest.approx(errors.std(ddof=1), abs=1e-6)
         assert statistics["median"] == pytest.approx(np.median(errors), abs=1e-6)
         assert truth["regions"][region]["mean"] < statistics["mean"]
     # Paired over subjects; regions with keypoints snap them to the coarse scan's vertices, which costs the truth.
-    for better, worse in zip(truth["subjects"], mean["subjects"], strict=True):
+    for better, worse in zip(truth["images"], mean["images"], strict=True):
         assert better["cheek"] < worse["cheek"]
         assert better["nose"] < worse["nose"]
         assert sum(better[region] for region in mean["regions"]) < sum(worse[region] for region in mean["regions"])
@@ -66,7 +66,7 @@ def test_command_writes_everything(realy_set: Path, tmp_path: Path, capsys: pyte
     lines = (tmp_path / "mean" / "REALY_error.txt").read_text().splitlines()
     name, empty, *values = lines[0].split("\t")
     assert (name, empty) == ("1", "")
-    assert values == [official_text(mean["subjects"][0][region]) for region in ("nose", "mouth", "forehead", "cheek")]
+    assert values == [official_text(mean["images"][0][region]) for region in ("nose", "mouth", "forehead", "cheek")]
     painted = read_mesh(tmp_path / "mean" / "error_maps" / "1" / "error_nose.ply")
     assert painted.colors is not None
     printed = capsys.readouterr().out
@@ -86,10 +86,19 @@ def test_a_stopped_run_goes_on(realy_set: Path, tmp_path: Path) -> None:
         assert (again.name, again.reflected) == (stored.name, stored.reflected)
         np.testing.assert_array_equal(again.errors, stored.errors)
     assert len(folder.finished.read_text().splitlines()) == 2
+    # Error maps that are gone are drawn again, with the same numbers; the others are left as they are.
+    gone, kept = (folder.error_maps / name / "error_nose.ply" for name in (found[0].name, found[1].name))
+    before, age = gone.read_bytes(), kept.stat().st_mtime_ns
+    gone.unlink()
+    redrawn = {result.name: result for result in score_folder(dataset, found[:2], topology, folder)}
+    np.testing.assert_array_equal(redrawn[first[0].name].errors, first[0].errors)
+    assert gone.read_bytes() == before
+    assert kept.stat().st_mtime_ns == age
+    assert len(folder.finished.read_text().splitlines()) == 3
     # Another mask is another protocol: nothing is reused.
     mask = np.ones(topology.vertex_count, bool)
     assert len(list(score_folder(dataset, found[:1], replace(topology, mask=mask), folder))) == 1
-    assert len(folder.finished.read_text().splitlines()) == 3
+    assert len(folder.finished.read_text().splitlines()) == 4
 
 
 def test_missing_predictions_fail_unless_allowed(realy_set: Path, tmp_path: Path) -> None:
@@ -99,7 +108,7 @@ def test_missing_predictions_fail_unless_allowed(realy_set: Path, tmp_path: Path
     with pytest.raises(MGCError, match="2 of 3 predictions are missing: 1, 3"):
         benchmark(realy_set, folder, tmp_path / "a.json")
     result = benchmark(realy_set, folder, tmp_path / "a.json", "--allow-missing")
-    assert (result["n"], result["missing"]) == (1, ["1", "3"])
+    assert (result["predictions"], result["missing"]) == (1, ["1", "3"])
     assert result["regions"]["nose"]["std"] is None
 
 
@@ -111,7 +120,7 @@ def test_side_view_wants_every_side_image(realy_set: Path, tmp_path: Path) -> No
     with pytest.raises(MGCError, match="1 of 3 predictions are missing: 2_1"):
         benchmark(realy_set, folder, tmp_path / "a.json", "--view", "side")
     result = benchmark(realy_set, folder, tmp_path / "a.json", "--view", "side", "--allow-missing")
-    assert [subject["name"] for subject in result["subjects"]] == ["1_1", "3_1"]
+    assert [image["name"] for image in result["images"]] == ["1_1", "3_1"]
 
 
 def test_foreign_subject_and_wrong_topology(realy_set: Path, tmp_path: Path) -> None:
@@ -136,7 +145,8 @@ def test_mirrored_prediction_is_reported(realy_set: Path, tmp_path: Path, capsys
         mesh = read_mesh(realy_set / "predictions" / "mean_face" / f"{subject}.obj")
         flip = [-1.0, 1.0, 1.0] if subject == 2 else [1.0, 1.0, 1.0]
         write_mesh(folder / f"{subject}.obj", mesh.verts * flip, mesh.faces)
-    benchmark(realy_set, folder, tmp_path / "a.json")
+    images = benchmark(realy_set, folder, tmp_path / "a.json")["images"]
+    assert [image["reflected"] for image in images] == [False, True, False]
     assert "keypoints of 2 fit the scan only mirrored" in " ".join(capsys.readouterr().out.split())
 
 

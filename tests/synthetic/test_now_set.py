@@ -16,7 +16,7 @@ from mgc_lightning.synthetic.set_files import GROUND_TRUTH, MEAN_FACE
 
 
 def score(dataset, folder):
-    found, missing = find_predictions(folder, dataset.images())
+    found, missing = find_predictions(folder, dataset)
     assert not missing
     return NoWScores([score_prediction(item, dataset, Protocol()) for item in found])
 

@@ -11,6 +11,7 @@ from .error_map import draw_error_map as draw_error_map
 from .photos import NoWPhotos as NoWPhotos
 from .predictions import NoWPrediction as NoWPrediction
 from .predictions import find_predictions as find_predictions
+from .predictions import match_predictions as match_predictions
 from .predictions import read_prediction as read_prediction
 from .predictions import write_prediction as write_prediction
 from .results import NoWFolder as NoWFolder

@@ -64,11 +64,10 @@ def benchmark_now(
         (40, [], True)
     """
     predictions, output = Path(predictions), Path(output)
-    unit = settings.metrical
+    unit = settings.unit
     folder = NoWFolder(output, unit is not None, settings.challenge)
     dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset)
-    images = dataset.images(settings.split, settings.challenge)
-    found, missing = find_predictions(predictions, images)
+    found, missing = find_predictions(predictions, dataset, settings.split, settings.challenge)
     refuse_missing(predictions, "NoW", missing, len(found), settings.allow_missing)
     for line in [] if settings.skip_checks else check_predictions(dataset, found, unit):
         logger.warning("warning: %s", line)
@@ -76,7 +75,7 @@ def benchmark_now(
     scored = score_folder(dataset, found, protocol, folder, settings.jobs)
     results = {result.name: result for result in progress(scored, "NoW", len(found))}
     scores = NoWScores([results[prediction.name] for prediction in found])
-    write_results(folder, scores, missing, [image.line for image in images])
+    write_results(folder, scores, missing, [image.line for image in dataset.images(settings.split, settings.challenge)])
     if not missing:
         _journal(folder).forget()
     return BenchmarkRun(scores, missing, folder)

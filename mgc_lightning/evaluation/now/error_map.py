@@ -41,13 +41,21 @@ def vertex_errors(scan: NoWScan, error: PredictionError, verts: Float[NDArray, "
 
 
 def draw_error_map(
-    face_model: FaceModel,
-    renderer: FaceRenderer,
     verts: Float[Tensor, "N 3"],
     colors: Float[Tensor, "N 3"],
-    size: int = 224,
+    face_model: FaceModel,
+    renderer: FaceRenderer,
+    size: int = 256,
 ) -> Picture:
-    """Draw a neutral mesh painted with its errors, a little from the side."""
+    """Draw a neutral mesh painted with its errors, a little from the side.
+
+    Args:
+        verts: (N, 3) mm, model frame.
+        colors: (N, 3) of its errors, in [0, 1].
+        face_model: has the triangles and the pose.
+        renderer: that draws.
+        size: side of the picture in px.
+    """
     verts, colors = verts.float(), colors.to(verts)
     mesh = FaceMesh(verts[None], face_model.faces, vertex_normals(verts, face_model.faces)[None], colors[None])
     turn = face_model.main_pose.new_zeros(1, 6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.now.dataset import NoWImage
+from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
+from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.mesh import read_mesh, write_mesh
 from mgc_lightning.metrics.now.landmarks import as_landmarks
+from mgc_lightning.metrics.now.names import Challenge
 
 MESHES, LANDMARKS = (".obj", ".ply"), (".npy", ".txt")
 """Suffixes, in the order in which they are looked for."""
@@ -39,7 +42,24 @@ class NoWPrediction:
         return self.mesh, self.landmarks
 
 
-def find_predictions(folder: str | Path, images: list[NoWImage]) -> tuple[list[NoWPrediction], list[str]]:
+def find_predictions(
+    folder: str | Path, dataset: NoWDataset, split: NoWSplit = "validation", challenge: Challenge | None = None
+) -> tuple[list[NoWPrediction], list[str]]:
+    """Find the predictions of a split, and the names of its images without one.
+
+    Args:
+        folder: of SUBJECT/CHALLENGE/IMAGE.obj (or .ply) with landmarks in IMAGE.npy (or .txt).
+        dataset: has the list of images.
+        split: which list.
+        challenge: one challenge only.
+
+    Raises:
+        MGCError: if there is no such folder or list.
+    """
+    return match_predictions(folder, dataset.images(split, challenge))
+
+
+def match_predictions(folder: str | Path, images: Sequence[NoWImage]) -> tuple[list[NoWPrediction], list[str]]:
     """Find the predictions of images, and the names of the images without.
 
     Raises:
@@ -116,11 +136,11 @@ def write_prediction(
     Example:
         >>> import tempfile
         >>> from mgc_lightning import load_face_model
-        >>> from mgc_lightning.evaluation.now import NoWImage, find_predictions
+        >>> from mgc_lightning.evaluation.now import NoWImage, match_predictions
         >>> model, folder = load_face_model(), Path(tempfile.mkdtemp())
         >>> image = NoWImage("anna", "selfie", "1.jpg", "anna/selfie/1.jpg")
         >>> write_prediction(folder, image, model.mean, model.faces, model.landmarks7(model.mean))
-        >>> found, missing = find_predictions(folder, [image])
+        >>> found, missing = match_predictions(folder, [image])
         >>> verts, faces, landmarks = read_prediction(found[0])
         >>> verts.shape, landmarks.shape, missing
         ((4032, 3), (7, 3), [])

@@ -72,15 +72,16 @@ def results_json(scores: NoWScores, missing: Sequence[str]) -> dict[str, Any]:
         "median": total.median,
         "mean": total.mean,
         "std": total.std,
-        "n": total.n,
+        "distances": total.n,
+        "predictions": len(scores.predictions),
         "missing": list(missing),
         "images": [
             {
-                "image": prediction.name,
+                "name": prediction.name,
                 "median": error.median,
                 "mean": error.mean,
                 "std": error.std,
-                "n": error.n,
+                "distances": error.n,
                 "reflected": prediction.reflected,
             }
             for prediction in scores.predictions
@@ -108,7 +109,7 @@ def write_results(folder: NoWFolder, scores: NoWScores, missing: Sequence[str], 
 
 
 def write_distances(path: Path, scores: NoWScores, num_missing: int, lines: Sequence[str]) -> None:
-    """Write the official file: a pickled dictionary computed_distances, num_missing_files, input_folder."""
+    """Write the official file: a pickled dictionary computed_distances, num_missing_files, input_files."""
     content = {
         "computed_distances": [prediction.distances for prediction in scores.predictions],
         "num_missing_files": num_missing,

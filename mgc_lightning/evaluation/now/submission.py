@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
 from mgc_lightning.evaluation.now.photos import NoWPhotos
-from mgc_lightning.evaluation.now.predictions import find_predictions, read_prediction, write_prediction
+from mgc_lightning.evaluation.now.predictions import match_predictions, read_prediction, write_prediction
 from mgc_lightning.evaluation.settings import NoWSubmissionSettings
-from mgc_lightning.evaluation.submission import Submission, predict, scored_verts
+from mgc_lightning.evaluation.submission import Submission, open_dataset, predict, scored_verts
 from mgc_lightning.metrics.now.landmarks import EYE_DISTANCE_MM
 from mgc_lightning.networks.predictor import Predictor, as_predictor
 from mgc_lightning.networks.settings import NetworkSource
@@ -29,7 +30,7 @@ def submit_now(
     Args:
         network: a checkpoint or an export, by its path or with its face model and device; or what is loaded already;
             if None, the network that comes with the package.
-        dataset: folder with the image list.
+        dataset: folder with the image list, or what is opened already.
         output: folder of the submission.
         settings: which photographs, and what is written of them.
 
@@ -47,7 +48,7 @@ def submit_now(
     """
     output = Path(output)
     predictor = as_predictor(network)
-    dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset, settings.photos)
+    dataset = open_dataset(NoWDataset, dataset, photos=settings.photos)
     images, model = dataset.images(settings.split), predictor.face_model
     crops = NoWPhotos(dataset, images, model, predictor.image_size, settings.box_scale)
     faces = model.faces.cpu().numpy()
@@ -61,7 +62,7 @@ def submit_now(
     return Submission(output, crops.names, settings.neutral)
 
 
-def validate_submission(folder: str | Path, images: list[NoWImage]) -> None:
+def validate_submission(folder: str | Path, images: Sequence[NoWImage]) -> None:
     """Read a submission back as the organisers would: every image, seven landmarks, millimetres.
 
     Raises:
@@ -75,7 +76,7 @@ def validate_submission(folder: str | Path, images: list[NoWImage]) -> None:
         >>> write_prediction(folder, image, model.mean, model.faces, model.landmarks7(model.mean))
         >>> validate_submission(folder, [image])  # a face in mm
     """
-    found, missing = find_predictions(folder, images)
+    found, missing = match_predictions(folder, images)
     if missing:
         raise MGCError(f"{folder}: {len(missing)} predictions are missing, the first is {missing[0]}")
     for item in found:

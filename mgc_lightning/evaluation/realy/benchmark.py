@@ -15,12 +15,13 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.benchmark import BenchmarkRun, progress, refuse_missing, score_predictions
 from mgc_lightning.evaluation.journal import Journal, resume_key
 from mgc_lightning.evaluation.realy.dataset import REALYDataset
-from mgc_lightning.evaluation.realy.error_map import write_error_maps
+from mgc_lightning.evaluation.realy.error_map import error_map_file, write_error_maps
 from mgc_lightning.evaluation.realy.predictions import REALYPrediction, find_predictions, read_prediction
 from mgc_lightning.evaluation.realy.results import REALYFolder, write_results
 from mgc_lightning.evaluation.realy.topology import load_topology, read_mask
 from mgc_lightning.evaluation.settings import REALYSettings
 from mgc_lightning.metrics.realy.evaluate import realy_errors
+from mgc_lightning.metrics.realy.regions import REGIONS
 from mgc_lightning.metrics.realy.scores import REALYScores, ScoredPrediction
 from mgc_lightning.metrics.realy.topology import Topology
 
@@ -136,12 +137,14 @@ def score_prediction(
 
 
 def _journal(folder: REALYFolder) -> Journal[ScoredPrediction]:
-    return Journal(folder.finished, _encode, _decode)
+    return Journal(folder.finished, _encode, partial(_decode, error_maps=folder.error_maps))
 
 
 def _encode(result: ScoredPrediction) -> dict[str, Any]:
     return {"errors": result.errors.tolist(), "reflected": result.reflected}
 
 
-def _decode(name: str, row: dict[str, Any]) -> ScoredPrediction:
+def _decode(name: str, row: dict[str, Any], error_maps: Path) -> ScoredPrediction:
+    if not all(error_map_file(error_maps / name, region).is_file() for region in REGIONS):
+        raise ValueError("its error maps are gone: only scoring draws them again")
     return ScoredPrediction(name, np.array(row["errors"], np.float64), bool(row["reflected"]))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.metrics.realy.evaluate import PredictionErrors, RegionError
+from mgc_lightning.pictures.drawing import Picture, to_picture
 from mgc_lightning.rendering.rasterizers import get_rasterizer
 
 RED_AT = 0.5
@@ -35,22 +36,24 @@ def error_colors(region: RegionError) -> Float[NDArray, "N 3"]:
     return colormaps["jet"](np.clip(errors, 0.0, 1.0))[:, :3]
 
 
+def error_map_file(folder: Path, region: str) -> Path:
+    """Name the file of a region in the folder of a prediction."""
+    return folder / f"error_{region}.ply"
+
+
 def write_error_maps(folder: str | Path, result: PredictionErrors) -> None:
     """Write `error_<region>.ply`, in model units, a file a region."""
     folder = Path(folder)
     for name, region in result.regions.items():
-        write_mesh(folder / f"error_{name}.ply", region.verts, region.faces, error_colors(region))
+        write_mesh(error_map_file(folder, name), region.verts, region.faces, error_colors(region))
 
 
-def draw_error_map(result: PredictionErrors, size: int = 256) -> Float[NDArray, "S S 3"]:
+def draw_error_map(result: PredictionErrors, size: int = 256) -> Picture:
     """Draw the coloured regions from the front, in parallel projection, on white.
 
     Args:
         result: of one prediction.
         size: side of the picture in px.
-
-    Returns:
-        RGB (S, S, 3) in [0, 1].
     """
     regions = list(result.regions.values())
     verts = np.concatenate([region.verts for region in regions])
@@ -73,4 +76,4 @@ def draw_error_map(result: PredictionErrors, size: int = 256) -> Float[NDArray, 
     normals = np.cross(verts[faces[:, 1]] - verts[faces[:, 0]], verts[faces[:, 2]] - verts[faces[:, 0]])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     lit = colors * (0.45 + 0.55 * np.abs(normals @ _LIGHT).clip(0, 1))[:, None]
-    return np.where((shown >= 0)[..., None], lit[shown], 1.0)
+    return to_picture(np.where((shown >= 0)[..., None], lit[shown], 1.0))

@@ -51,14 +51,18 @@ def results_json(scores: REALYScores, missing: Sequence[str]) -> dict[str, Any]:
     """
     return {
         "all": _defined(scores.total),
-        "n": len(scores.predictions),
+        "predictions": len(scores.predictions),
         "missing": list(missing),
         "regions": {
             region: {"mean": value.mean, "std": _defined(value.std), "median": value.median}
             for region, value in scores.regions.items()
         },
-        "subjects": [
-            {"name": prediction.name, **dict(zip(REGIONS, prediction.errors.tolist(), strict=True))}
+        "images": [
+            {
+                "name": prediction.name,
+                **dict(zip(REGIONS, prediction.errors.tolist(), strict=True)),
+                "reflected": prediction.reflected,
+            }
             for prediction in scores.predictions
         ],
     }
