@@ -119,8 +119,23 @@ TRAINING = {
 }
 
 
+CLOSED_PIPE = 141
+"""Status of a program whose reader has left, as shells know it: 128 and the number of SIGPIPE."""
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the program; errors that a user can mend end it with one message and status 2."""
+    try:
+        try:
+            _main(argv)
+        finally:
+            sys.stdout.flush()  # what is buffered would fail after the last line that can catch it
+    except BrokenPipeError:  # `mgc ... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(CLOSED_PIPE)
+
+
+def _main(argv: Sequence[str] | None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     program = os.path.basename(sys.argv[0]) or "mgc"
     try:

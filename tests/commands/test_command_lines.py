@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import os
 import subprocess
 import sys
 import typing
@@ -10,7 +11,7 @@ import docstring_parser
 import pytest
 
 from mgc_lightning.arguments.parser import CommandParser
-from mgc_lightning.cli import COMMANDS, Command, load, main
+from mgc_lightning.cli import CLOSED_PIPE, COMMANDS, Command, load, main
 
 
 def walk(entries, *words):
@@ -130,3 +131,15 @@ def test_no_command_shows_the_list(capsys):
     assert "reconstruct" in capsys.readouterr().err
     assert run("benchmark", "submit", "--help") == 0
     assert "the NoW organisers take" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("arguments", ["--version", "--help", "models", "reconstruct --help"])
+def test_a_reader_that_leaves_is_no_error(arguments):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "mgc_lightning.cli", *arguments.split()]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert done.stderr == ""
+    # argparse itself passes over what its help could not write.
+    assert done.returncode == (0 if "--help" in arguments else CLOSED_PIPE)
