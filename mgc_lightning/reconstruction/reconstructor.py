@@ -273,7 +273,10 @@ class FaceReconstructor:
         return self._locate(image, landmarks, box)[0]
 
     def _locate(
-        self, image: Float[Tensor, "3 H W"], landmarks: ArrayLike | Tensor | str | Path | None, box: Sequence[float] | None
+        self,
+        image: Float[Tensor, "3 H W"],
+        landmarks: ArrayLike | Tensor | str | Path | None,
+        box: Sequence[float] | None,
     ) -> tuple[Float[Tensor, "2 3"], Float[Tensor, "68 2"] | None]:
         """Find the crop, and the 68 points that it was found by, if it was."""
         if landmarks is not None and box is not None:
