@@ -24,7 +24,7 @@ from datamodules.synthetic import SyntheticTriplets
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.face_models import FaceModel, load_face_model
 from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.fitting.objective_fit import fit, fit_landmarks2d, initial_coefficients
+from mgc_lightning.fitting import fit, fit_landmarks2d, initial_coefficients
 from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
 from mgc_lightning.geometry.pose import pose_to_transform, rotation_error
 from mgc_lightning.losses.objective import LossWeights, MGCObjective

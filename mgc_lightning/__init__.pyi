@@ -50,6 +50,9 @@ from .losses.schedule import Ramp as Ramp
 from .losses.terms import PairLoss as PairLoss
 from .losses.terms import SampleLoss as SampleLoss
 from .losses.terms import ViewLoss as ViewLoss
+from .losses.views import SingleViews as SingleViews
+from .losses.views import ViewPairs as ViewPairs
+from .losses.views import pair_views as pair_views
 from .losses.weights import LossWeights as LossWeights
 from .losses.weights import WeightedLoss as WeightedLoss
 from .metrics.nme import NormalizedMeanError as NormalizedMeanError
@@ -81,9 +84,6 @@ from .reconstruction.same_person import refine_same_person as refine_same_person
 from .reconstruction.settings import ReconstructSettings as ReconstructSettings
 from .rendering.renderer import FaceRenderer as FaceRenderer
 from .scene import FaceViews as FaceViews
-from .scene import SingleViews as SingleViews
-from .scene import ViewPairs as ViewPairs
-from .scene import pair_views as pair_views
 from .scene import render_views as render_views
 from .structures import AlignedPhotos as AlignedPhotos
 from .structures import FaceMesh as FaceMesh

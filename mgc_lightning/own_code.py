@@ -13,8 +13,8 @@ from types import ModuleType
 
 from mgc_lightning.errors import MGCError
 
-PLUGINS = ("datamodules", "callbacks")
-"""Our packages whose names a project may well use for folders of its own."""
+PLUGINS = ("mgc_lightning", "datamodules", "callbacks")
+"""Our packages: a project may well have folders of the same names."""
 
 
 def add_working_folder() -> None:

@@ -76,16 +76,15 @@ def test_a_class_of_a_folder_that_ours_hides_is_explained(project):
     assert f"which hides {place}" in done.stderr
 
 
-def test_a_folder_without_init_is_found_too(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["callbacks", "datamodules", "mgc_lightning"])
+def test_a_folder_without_init_is_found_too(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "callbacks").mkdir()
+    (tmp_path / name).mkdir()
     assert hidden_packages() == []
-    (tmp_path / "callbacks" / "mine.py").write_text("class Mine: pass\n")
+    (tmp_path / name / "mine.py").write_text("class Mine: pass\n")
     found = hidden_packages()
-    assert [(package.name, package.hidden, package.ours) for package in found] == [
-        ("callbacks", tmp_path / "callbacks", False)
-    ]
-    assert f"hides {tmp_path / 'callbacks'}" in explain_missing("module `callbacks` has no `mine`, callbacks.mine.Mine")
+    assert [(package.name, package.hidden, package.ours) for package in found] == [(name, tmp_path / name, False)]
+    assert f"hides {tmp_path / name}" in explain_missing(f"module `{name}` has no `mine`, {name}.mine.Mine")
 
 
 def test_named_modules(tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ from mgc_lightning.coefficients import LIGHT_AMBIENT, FaceCoefficients
 from mgc_lightning.face_models import FaceModel
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import pose_to_transform, relative_transform, transform_points
-from mgc_lightning.losses.photometric import composite
+from mgc_lightning.losses.views import composite
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceMesh, RenderedFace
 

@@ -13,7 +13,7 @@ from mgc_lightning.geometry.epipolar import (
     fundamental_from_poses,
 )
 from mgc_lightning.losses.terms import PairLoss
-from mgc_lightning.scene import ViewPairs
+from mgc_lightning.losses.views import ViewPairs
 
 
 def epipolar_loss(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mgc_lightning.geometry.camera import REFERENCE_SIZE
 from mgc_lightning.geometry.view_synthesis import pixel_centres, sample_bilinear
 from mgc_lightning.losses.terms import ViewLoss
-from mgc_lightning.scene import SingleViews
+from mgc_lightning.losses.views import SingleViews
 
 # fmt: off
 TEMPLATE_68 = (
@@ -130,7 +130,7 @@ class Identity(ViewLoss):
     Example:
         >>> from mgc_lightning import FaceRenderer, FaceTriplet, load_face_model, render_views
         >>> from mgc_lightning.geometry import intrinsics
-        >>> from mgc_lightning.scene import SingleViews
+        >>> from mgc_lightning.losses.views import SingleViews
         >>> model, K = load_face_model(), intrinsics(32).expand(1, 3, 3, 3)
         >>> faces = model.mean_coefficients(batch_size=3).map(lambda group: group[None])  # one sample, three views
         >>> faces.pose[..., 1] = torch.tensor([0.0, 0.3, -0.3])  # radians that the head is turned

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mgc_lightning.geometry.camera import REFERENCE_SIZE
 from mgc_lightning.losses.terms import ViewLoss
-from mgc_lightning.scene import SingleViews
+from mgc_lightning.losses.views import SingleViews
 
 DETAIL_LANDMARKS = (*range(27, 36), *range(60, 68))
 """Nose and inner lips, 0-based iBUG indices: the landmarks that get the larger weight."""

@@ -7,8 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.losses.terms import ViewLoss
-from mgc_lightning.scene import SingleViews
-from mgc_lightning.scene import composite as composite
+from mgc_lightning.losses.views import SingleViews
 
 EPS = 1e-6
 

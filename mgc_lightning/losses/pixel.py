@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mgc_lightning.losses.photometric import EPS, masked_mean, photometric_residual
 from mgc_lightning.losses.terms import PairLoss
-from mgc_lightning.scene import ViewPairs
+from mgc_lightning.losses.views import ViewPairs
 
 
 def pixel_consistency(

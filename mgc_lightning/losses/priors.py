@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mgc_lightning.errors import check_choice
 from mgc_lightning.losses.terms import ViewLoss
-from mgc_lightning.scene import SingleViews
+from mgc_lightning.losses.views import SingleViews
 
 PriorGroup = Literal["identity", "expression", "albedo"]
 """Groups of coefficients that are standard deviations from a mean face."""

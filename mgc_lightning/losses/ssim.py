@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mgc_lightning.losses.photometric import EPS, masked_mean
 from mgc_lightning.losses.terms import PairLoss
-from mgc_lightning.scene import ViewPairs
+from mgc_lightning.losses.views import ViewPairs
 
 C1 = 0.01**2
 C2 = 0.03**2

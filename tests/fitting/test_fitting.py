@@ -8,7 +8,7 @@ import torch
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
-from mgc_lightning.fitting.objective_fit import StepScales, fit, fit_landmarks2d, fit_landmarks3d, initial_coefficients
+from mgc_lightning.fitting import StepScales, fit, fit_landmarks2d, fit_landmarks3d, initial_coefficients
 from mgc_lightning.geometry.alignment import apply_similarity
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, rotation_error, transform_points

@@ -7,11 +7,12 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.losses.depth import depth_consistency
 from mgc_lightning.losses.epipolar import epipolar_loss
 from mgc_lightning.losses.landmark import DETAIL_LANDMARKS, landmark_loss, landmark_weights
-from mgc_lightning.losses.photometric import composite, photometric_loss, skin_weight
+from mgc_lightning.losses.photometric import photometric_loss, skin_weight
 from mgc_lightning.losses.pixel import pixel_consistency
 from mgc_lightning.losses.priors import gaussian_prior
 from mgc_lightning.losses.schedule import Ramp
 from mgc_lightning.losses.ssim import dissimilarity_map, ssim_loss
+from mgc_lightning.losses.views import composite
 
 
 def half_mask(batch=2, size=8):
