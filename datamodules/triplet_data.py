@@ -30,8 +30,11 @@ class TripletData(L.LightningDataModule):
         num_workers: processes that load.
 
     Example:
+        >>> import torch
+        >>> from torch.utils.data import TensorDataset
         >>> data = TripletData(image_size=224, focal=4700.0, batch_size=2, num_workers=0)
-        >>> [batch.tolist() for batch in data.evaluation_loader(range(9), size=3)]  # any map-style data set
+        >>> samples = TensorDataset(torch.arange(9))
+        >>> [batch.tolist() for batch, in data.evaluation_loader(samples, size=3)]
         [[0, 1], [2]]
     """
 
