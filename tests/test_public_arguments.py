@@ -121,11 +121,11 @@ def test_what_is_refused(kind, options, message) -> None:
 
 
 def test_what_is_taken() -> None:
-    settings = ReconstructSettings(landmarks="points", weights=["a", Path("b")], steps=0, smooth=1, box=None)
+    settings = ReconstructSettings(landmarks="points", weights=("a", Path("b")), steps=0, smooth=1, box=None)
     assert settings.landmarks == "points"
     assert NetworkSource("a.ckpt", face_model=Path("model.safetensors")).checkpoint == "a.ckpt"
     assert dataclasses.replace(LossWeights(), pixel=1).pixel == 1
-    assert SyntheticSettings(camera_distance=[300, 400]).camera_distance == (300.0, 400.0)
+    assert SyntheticSettings(camera_distance=(300, 400)).camera_distance == (300.0, 400.0)
 
 
 class Nothing:

@@ -25,13 +25,10 @@ class Checked:
     and settings in settings. A class with more to check calls `super().__post_init__()` first.
 
     Example:
-        >>> from mgc_lightning.arguments.types import Count
-        >>> @dataclasses.dataclass(frozen=True)
-        ... class Trip(Checked):
-        ...     days: Count = 3
-        >>> Trip(days=0)
+        >>> from mgc_lightning.evaluation import NoWSettings
+        >>> NoWSettings(jobs=0)
         Traceback (most recent call last):
-        mgc_lightning.errors.MGCError: `days` must be a whole number of at least 1; got 0
+        mgc_lightning.errors.MGCError: `jobs` must be a whole number of at least 1; got 0
     """
 
     def __new__(cls, *args: Any, **named: Any) -> Self:

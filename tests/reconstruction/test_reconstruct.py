@@ -118,7 +118,7 @@ def test_faces_follow_the_landmarks_unless_they_shall_not(inputs, exports, tmp_p
         ({"same_person": True, "refine": False}, "`refine=False` contradicts it"),
         ({"faces": "some"}, "`faces` must be one of largest, all; got 'some'"),
         ({"detector": "mediapie"}, "Did you mean 'mediapipe'?"),
-        ({"batch_size": 0}, "`batch_size` >= 1"),
+        ({"batch_size": 0}, "`batch_size` must be a whole number of at least 1"),
     ],
 )
 def test_bad_settings(options, message):
