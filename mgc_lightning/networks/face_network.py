@@ -209,7 +209,7 @@ class FaceNetwork(nn.Module):
                 image_size=config["image_size"],
                 focal=config["focal"],
                 output_scaling=OutputScaling.from_dict(config["output_scaling"]),
-                main_pose=config.get("main_pose", EARLIER_MAIN_POSES.get(config["face_model"]["fingerprint"])),
+                main_pose=stored_main_pose(config),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise MGCError(f"The stored description of the network is incomplete or foreign: {error!r}") from error
@@ -236,6 +236,13 @@ class FaceNetwork(nn.Module):
                     )
         except (KeyError, TypeError) as error:
             raise MGCError(f"The stored description of the network is incomplete: {error!r}") from error
+
+
+def stored_main_pose(config: Mapping[str, Any]) -> Sequence[float] | None:
+    """Give the main pose of a stored network, at the default focal length; None for that of its face model."""
+    earlier = EARLIER_MAIN_POSES.get(config["face_model"]["fingerprint"])
+    pose: Sequence[float] | None = config.get("main_pose", earlier)
+    return pose
 
 
 def main_pose_at(main_pose: Float[Tensor, " 6"], focal: float) -> Float[Tensor, " 6"]:

@@ -9,8 +9,11 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.plugins.precision import MixedPrecision
+from lightning.pytorch.utilities import GradClipAlgorithmType
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from mgc_lightning.encoders import Encoder, ResNet
 from mgc_lightning.encoders.rebuild import rebuilding_trouble
@@ -18,7 +21,8 @@ from mgc_lightning.encoders.registry import class_path, is_ours
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.losses.objective import MGCObjective, ObjectiveReport
 from mgc_lightning.metrics.reconstruction import ReconstructionScores
-from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork, OutputScaling, main_pose_at
+from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork, OutputScaling, main_pose_at, stored_main_pose
+from mgc_lightning.networks.start import start_from, starting_network
 from mgc_lightning.rendering.rasterizers.base import RasterizerName
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.scene import FaceViews, render_views
@@ -62,7 +66,8 @@ class MGCModule(L.LightningModule):
         rasterizer: that draws; `auto` suits the device.
         optimizer: makes the optimiser from the parameters.
         scheduler: makes the scheduler, stepped once a training step, from the optimiser.
-        init: weights to start the backbone from (`mgc import-official` converts them).
+        init: weights to start from: those of a whole network of this architecture (the name of one of the package, a
+            .ckpt or .safetensors, the folder of an export), or of an official backbone (`mgc import-official`).
         max_nonfinite_steps: consecutive steps with a non-finite loss or gradient after which training stops.
 
     Example:
@@ -91,11 +96,11 @@ class MGCModule(L.LightningModule):
         super().__init__()
         model = load_face_model(face_model, level=face_model_level)
         encoder = Encoder(backbone or ResNet(50), model.layout.total, spatial_channels)
+        start = None if init is None else starting_network(init)
+        main_pose = None if start is None else stored_main_pose(start.config)
+        self.network = FaceNetwork(encoder, model, image_size, focal, output_scaling, main_pose)
         if init is not None:
-            from mgc_lightning.official.initialise import initialise_backbone
-
-            initialise_backbone(encoder.backbone, init)
-        self.network = FaceNetwork(encoder, model, image_size=image_size, focal=focal, output_scaling=output_scaling)
+            start_from(self.network, init, start)
         self.renderer = FaceRenderer(rasterizer)
         self.objective = objective or MGCObjective()
         self.optimizer = optimizer
@@ -204,6 +209,24 @@ class MGCModule(L.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self.scheduler(optimizer), "interval": "step"},
         }
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip gradients, those of fused optimisers too where no scaler is at work.
+
+        Lightning refuses every fused optimiser under mixed precision, since one under float16 undoes the scaling of the
+        gradients itself, after clipping; bfloat16 scales nothing.
+        """
+        plugin = self.trainer.precision_plugin
+        if not gradient_clip_val or not isinstance(plugin, MixedPrecision) or plugin.scaler is not None:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        kind = GradClipAlgorithmType((gradient_clip_algorithm or "norm").lower())
+        super(MixedPrecision, plugin).clip_gradients(optimizer, gradient_clip_val, kind)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what rebuilds the network, the resolved hyperparameters and the random state of every rank."""

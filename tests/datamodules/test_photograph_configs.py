@@ -10,6 +10,7 @@ from triplet_sets import write_official, write_set
 
 from mgc_lightning import cli
 from mgc_lightning.face_models import load_face_model
+from mgc_lightning.networks.files import load_network
 from mgc_lightning.synthetic.dataset import make_triplets
 
 SIZE = 48
@@ -74,3 +75,32 @@ def test_aflw2000_takes_the_checkpoints_image_size(tmp_path, capsys):
     printed = capsys.readouterr().out
     for name in ("0-30", "30-60", "60-90", "mean"):
         assert f"aflw2000/nme_{name}" in printed
+
+
+def test_the_network_of_the_package_is_adapted_to_photographs(tmp_path, capsys):
+    folder = write_layout(tmp_path / "set", "prepared")
+    run(
+        [
+            *("fit", "--config", "adapt", f"--data.init_args.path={folder}", "--data.init_args.batch_size=2"),
+            *("--data.init_args.num_workers=0", "--trainer.max_steps=2", "--trainer.val_check_interval=2"),
+            *("--trainer.num_sanity_val_steps=0", f"--trainer.default_root_dir={tmp_path / 'runs'}"),
+            "--trainer.logger=lightning.pytorch.loggers.CSVLogger",
+        ]
+    )
+    (exported,) = (tmp_path / "runs").rglob("network.safetensors")
+    start, adapted = load_network().encoder.state_dict(), load_network(exported).encoder.state_dict()
+    away = max(float((adapted[key].float() - start[key].float()).abs().max()) for key in start if "weight" in key)
+    assert 0 < away < 0.01
+
+
+def test_a_start_of_another_architecture_is_refused(tmp_path, capsys):
+    folder = write_layout(tmp_path / "set", "prepared")
+    with pytest.raises(SystemExit) as stop:
+        cli.main(
+            [
+                *("fit", "--config", "adapt", f"--data.init_args.path={folder}"),
+                "--model.backbone.init_args.width=16",
+            ]
+        )
+    assert stop.value.code == 2
+    assert "The checkpoint's encoder is" in capsys.readouterr().err

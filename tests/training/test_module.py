@@ -118,6 +118,23 @@ def test_bf16_trains_with_geometry_in_float32(tmp_path) -> None:
     assert torch.isfinite(module.network.encoder.head.linear.weight).all()
 
 
+@pytest.mark.parametrize("algorithm", [None, "value"])
+def test_fused_optimisers_are_clipped_under_bf16(tmp_path, algorithm) -> None:
+    limit, seen = 1e-4, []
+
+    class Look(L.Callback):
+        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx) -> None:
+            grads = torch.cat([p.grad.flatten() for p in module.network.parameters() if p.grad is not None])
+            seen.append(float(grads.norm() if algorithm is None else grads.abs().max()))
+
+    module = make_module(optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-3, fused=True))
+    options = {"gradient_clip_val": limit, "gradient_clip_algorithm": algorithm, "callbacks": [Look()]}
+    fit = trainer(tmp_path, precision="bf16-mixed", limit_val_batches=0, num_sanity_val_steps=0, **options)
+    fit.fit(module, make_data())
+    assert len(seen) == 2
+    assert max(seen) <= limit * 1.01
+
+
 def test_data_follow_the_networks_camera(tmp_path, caplog) -> None:
     data = make_data(image_size=48, focal=1000.0)
     with caplog.at_level("INFO", logger="datamodules"):
