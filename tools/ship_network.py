@@ -12,6 +12,7 @@ the checkpoint and its config.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ import torch
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.scan.benchmark import LIMIT, MEAN_FACE
 from mgc_lightning.evaluation.scan.crops import TITLES
-from mgc_lightning.evaluation.scan.faces import ALONE
+from mgc_lightning.evaluation.scan.faces import ALONE, DIFFERENT_LIGHT, ONE_MOMENT, REFINED
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checkpoints import read_checkpoint
 from mgc_lightning.metrics.reconstruction import BASELINE, ReconstructionScores
@@ -47,6 +48,12 @@ FACTS = {
     "posed": "posed 3D error, mm",
     "nme": "landmarks, NME, %",
     "rotation": "rotation, degrees",
+}
+METHODS = {
+    ALONE: "single photographs",
+    REFINED: "single photographs, refined,",
+    DIFFERENT_LIGHT: "three photographs in different light",
+    ONE_MOMENT: "photographs of one moment",
 }
 
 
@@ -138,10 +145,10 @@ def scan_scores(file: Path) -> list[dict[str, Any]]:
     """Read NoW's medians of single photographs of head scans; the spread is the standard deviation between heads."""
     heads = json.loads(file.read_text(encoding="utf-8"))["heads"]
     found = []
-    for column, title in TITLES.items():
+    for (method, of), (column, title) in itertools.product(METHODS.items(), TITLES.items()):
         means, network, limit = [], [], []
         for head in heads:
-            medians = [s["median"] for s in head["scores"] if s["method"] == ALONE and s["column"] == column]
+            medians = [s["median"] for s in head["scores"] if s["method"] == method and s["column"] == column]
             if medians:
                 network.append(float(np.mean(medians)))
                 means.append(next(s["median"] for s in head["scores"] if s["method"] == MEAN_FACE))
@@ -151,7 +158,7 @@ def scan_scores(file: Path) -> list[dict[str, Any]]:
             found.append(
                 {
                     "what": f"NoW median, mm, {title}",
-                    "on": f"single photographs of {len(network)} head scan{'s' if len(network) > 1 else ''}",
+                    "on": f"{of} of {len(network)} head scan{'s' if len(network) > 1 else ''}",
                     "network": float(np.mean(network)),
                     "mean_face": float(np.mean(means)),
                     "limit": float(np.mean(limit)),

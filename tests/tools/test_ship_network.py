@@ -66,7 +66,8 @@ def test_scores_of_scans_are_averaged_over_heads(packed, tmp_path):
         return {"scores": [*rows, {"column": "exact", "method": "one moment", "median": 9.0}]}
 
     (tmp_path / "scores.json").write_text(json.dumps({"heads": [head(1.3, [1.0, 1.2]), head(1.5, [1.3])]}))
-    (row,) = ship_network.scan_scores(tmp_path / "scores.json")
+    row, moment = ship_network.scan_scores(tmp_path / "scores.json")
+    assert (moment["on"], moment["network"]) == ("photographs of one moment of 2 head scans", 9.0)
     assert row["what"] == "NoW median, mm, exact points"
     assert row["on"] == "single photographs of 2 head scans"
     assert (row["network"], row["mean_face"], row["limit"]) == pytest.approx((1.2, 1.4, 0.5))
