@@ -37,12 +37,12 @@ class NoWSettings(Checked):
         jobs: processes.
 
     Example:
-        >>> NoWSettings(metrical="m").split
+        >>> NoWSettings(unit="m").split
         'validation'
-        >>> NoWSettings(metrical="inch")
+        >>> NoWSettings(unit="inch")
         Traceback (most recent call last):
             ...
-        mgc_lightning.errors.MGCError: `metrical` must be one of mm, cm, m; got 'inch'
+        mgc_lightning.errors.MGCError: `unit` must be one of mm, cm, m; got 'inch'
     """
 
     split: NoWSplit = "validation"

@@ -68,7 +68,7 @@ def match_predictions(folder: str | Path, images: Sequence[NoWImage]) -> tuple[l
     Example:
         >>> import tempfile
         >>> image = NoWImage("anna", "selfie", "1.jpg", "anna/selfie/1.jpg")
-        >>> find_predictions(Path(tempfile.mkdtemp()), [image])
+        >>> match_predictions(Path(tempfile.mkdtemp()), [image])
         ([], ['anna/selfie/1.jpg'])
     """
     folder = Path(folder)

@@ -47,7 +47,7 @@ def results_json(scores: REALYScores, missing: Sequence[str]) -> dict[str, Any]:
         >>> scores = REALYScores([ScoredPrediction("1", np.array([1.0, 2.0, 3.0, 4.0]))])
         >>> found = results_json(scores, missing=["2"])
         >>> sorted(found), found["missing"]
-        (['all', 'missing', 'n', 'regions', 'subjects'], ['2'])
+        (['all', 'images', 'missing', 'predictions', 'regions'], ['2'])
     """
     return {
         "all": _defined(scores.total),

@@ -109,7 +109,7 @@ class ScanBenchmarkSettings(SeveralSettings, CropSettings, ScanSettings, Photogr
     Example:
         >>> settings = ScanBenchmarkSettings(distances=(0.5,), yaws=(0.0,), detector="mediapipe", several=False)
         >>> settings.image_size, settings.steps  # the rest as it is
-        (512, 150)
+        (512, 60)
     """
 
     def __post_init__(self) -> None:
