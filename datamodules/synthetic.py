@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from torch.utils.data import DataLoader, default_collate
@@ -24,14 +25,9 @@ from mgc_lightning.synthetic.streams import Split
 DEFAULTS = SyntheticSettings()
 
 
-class _Rendering:
+def _render(generator: TripletGenerator, samples: list[dict[str, Any]]) -> FaceTriplet:
     """Render a batch in the process that has drawn its numbers: on the CPU, pictures cost more than passing them on."""
-
-    def __init__(self, generator: TripletGenerator) -> None:
-        self.generator = generator
-
-    def __call__(self, samples: list[dict[str, Any]]) -> FaceTriplet:
-        return render_latents(self.generator, default_collate(samples))
+    return render_latents(generator, default_collate(samples))
 
 
 class SyntheticTriplets(TripletData):
@@ -134,7 +130,7 @@ class SyntheticTriplets(TripletData):
     def _options(self) -> dict[str, Any]:
         options = super()._options()
         if self.num_workers > 0 and self.trainer is not None and self.trainer.strategy.root_device.type == "cpu":
-            options["collate_fn"] = _Rendering(self.generator)
+            options["collate_fn"] = partial(_render, self.generator)
         return options
 
     def _load(self, split: Split) -> DataLoader[Any]:

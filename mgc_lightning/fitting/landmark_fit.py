@@ -114,8 +114,7 @@ class _LandmarkProblem:
 
     def jacobian(self, x: Float[Tensor, "B P"]) -> Float[Tensor, "B R P"]:
         """Differentiate one point's projection; the shape is linear in its coefficients."""
-        one_view = torch.vmap(torch.func.jacfwd(project_point, argnums=(0, 1)), in_dims=(None, 0, None))
-        by_pose, by_point = torch.vmap(one_view)(x[:, :6], self._points(x), self.K)
+        by_pose, by_point = projection_jacobians(x[:, :6], self._points(x), self.K)
         by_shape = torch.einsum("bjuk,cjk->bjuc", by_point, self.basis)
         top = (self.scale[..., None] * torch.cat([by_pose, by_shape], dim=-1)).flatten(1, 2)
         bottom = torch.nn.functional.pad(torch.diag(self.prior), (6, 0)).expand(len(x), -1, -1)
@@ -125,10 +124,16 @@ class _LandmarkProblem:
         return self.mean + (x[:, 6:] @ self.basis.flatten(1)).unflatten(-1, (-1, 3))
 
 
-def project_point(
-    pose: Float[Tensor, " 6"], point: Float[Tensor, " 3"], K: Float[Tensor, "3 3"]
-) -> Float[Tensor, " 2"]:
-    """Project one point of the model frame, px: to be differentiated."""
+def projection_jacobians(
+    pose: Float[Tensor, "B 6"], points: Float[Tensor, "B J 3"], K: Float[Tensor, "B 3 3"]
+) -> tuple[Float[Tensor, "B J 2 6"], Float[Tensor, "B J 2 3"]]:
+    """Differentiate the projections of points of the model frame, px, by the pose and by the point."""
+    one_view = torch.vmap(torch.func.jacfwd(_project_point, argnums=(0, 1)), in_dims=(None, 0, None))
+    by_pose, by_point = torch.vmap(one_view)(pose, points, K)
+    return by_pose, by_point
+
+
+def _project_point(pose: Tensor, point: Tensor, K: Tensor) -> Tensor:
     return project(transform_points(pose_to_transform(pose), point[None]), K)[0]
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
-from mgc_lightning.fitting.landmark_fit import landmark_basis, project_point
+from mgc_lightning.fitting.landmark_fit import landmark_basis, projection_jacobians
 from mgc_lightning.geometry.camera import REFERENCE_SIZE, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
 
@@ -201,9 +201,8 @@ class _Posterior:
     def jacobians(self, state: _State) -> tuple[Float[Tensor, "B V R I"], Float[Tensor, "B V R P"]]:
         """Differentiate the scaled pixels by identity, and by pose and expression."""
         batch = state.view.shape[:2]
-        one_view = torch.vmap(torch.func.jacfwd(project_point, argnums=(0, 1)), in_dims=(None, 0, None))
         pose, points = state.view[..., :6].flatten(0, 1), self.points(state).flatten(0, 1)
-        by_pose, by_point = torch.vmap(one_view)(pose, points, self.K.flatten(0, 1))
+        by_pose, by_point = projection_jacobians(pose, points, self.K.flatten(0, 1))
         scale = self.scale.flatten(0, 1)[..., None]
         by_identity = torch.einsum("njuk,cjk->njuc", by_point, self.identity_basis)
         by_expression = torch.einsum("njuk,cjk->njuc", by_point, self.expression_basis)

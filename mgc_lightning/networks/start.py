@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.weights import load_weights, official_network, read_tensors
+from mgc_lightning.files.weights import load_weights, official_network, read_metadata
 from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.networks.stored import StoredNetwork, read_network
 from mgc_lightning.official.initialise import initialise_backbone
@@ -22,7 +22,7 @@ def starting_network(source: str | Path) -> StoredNetwork | None:
         MGCError: if there is no such file, or it is none of these.
     """
     file = Path(source)
-    if file.suffix == ".safetensors" and file.is_file() and official_network(read_tensors(file)[0]) is not None:
+    if file.suffix == ".safetensors" and file.is_file() and official_network(read_metadata(file)) is not None:
         return None
     return read_network(source, programs=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -326,9 +326,7 @@ class FaceReconstructor:
             detected: (68, 2) px of each photograph, where they are known: kept with the face.
         """
         crops = self.crop(images, matrices)
-        faces = self.assemble(images, crops, matrices, self.predict(crops))
-        known = [None] * len(faces) if detected is None else detected
-        return [replace(face, detected=points) for face, points in zip(faces, known, strict=True)]
+        return self.assemble(images, crops, matrices, self.predict(crops), detected)
 
     @torch.no_grad()
     def crop(self, images: list[Tensor], matrices: Float[Tensor, "B 2 3"]) -> Float[Tensor, "B 3 S S"]:
@@ -350,8 +348,9 @@ class FaceReconstructor:
         crops: Float[Tensor, "B 3 S S"],
         matrices: Float[Tensor, "B 2 3"],
         coefficients: FaceCoefficients,
+        detected: Sequence[Float[Tensor, "68 2"] | None] | None = None,
     ) -> list[Reconstruction]:
-        """Decode coefficients, and place the faces in their crops and photographs."""
+        """Decode coefficients, and place the faces in their crops and photographs; arguments as above."""
         mesh = self.face_model(coefficients)
         landmarks3d = self.face_model.landmarks68(mesh.verts)
         T_crop_model = pose_to_transform(coefficients.pose)
@@ -375,6 +374,7 @@ class FaceReconstructor:
                 T_cam_model=T_cam_model[i],
                 crop_from_image=matrices[i],
                 image_from_crop=image_from_crop[i],
+                detected=None if detected is None else detected[i],
             )
             for i in range(len(images))
         ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -16,7 +17,7 @@ from mgc_lightning.fitting.posterior_fit import LandmarkErrors, fit_posterior
 from mgc_lightning.geometry.camera import intrinsics
 from mgc_lightning.geometry.pose import pose_to_transform
 from mgc_lightning.photographs.conventions import jaw_trust
-from mgc_lightning.photographs.crop import invert_similarity, transform_points2d
+from mgc_lightning.photographs.crop import transform_points2d
 from mgc_lightning.photographs.head_pose import yaw_degrees
 from mgc_lightning.photographs.skin import SkinColours
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
@@ -79,6 +80,7 @@ class Evidence:
         reconstructor: that made the predictions.
         images: the photographs, of all views.
         matrices: (B * V, 2, 3) from photographs to crops.
+        detected: (B * V, 68, 2) landmarks in px of the photographs.
         crops: (B, V, 3, S, S).
         landmarks: (B, V, 68, 2) px of the crops.
         K: (B, V, 3, 3) of the crops.
@@ -89,6 +91,7 @@ class Evidence:
     reconstructor: FaceReconstructor
     images: list[Tensor]
     matrices: Float[Tensor, "N 2 3"]
+    detected: Float[Tensor, "N 68 2"]
     crops: Float[Tensor, "B V 3 S S"]
     landmarks: Float[Tensor, "B V 68 2"]
     K: Float[Tensor, "B V 3 3"]
@@ -119,6 +122,7 @@ class Evidence:
             reconstructor=reconstructor,
             images=[face.image for face in faces],
             matrices=matrices,
+            detected=points,
             crops=torch.stack([face.crop for face in faces]).to(device).unsqueeze(axis),
             landmarks=transform_points2d(matrices, points.to(device)).unsqueeze(axis),
             K=K.expand(*prediction.pose.shape[:2], 3, 3),
@@ -128,22 +132,24 @@ class Evidence:
 
     def by_landmarks(self, start: FaceCoefficients) -> FaceCoefficients:
         """Move identity, expression and pose as far as both errors justify; then expression and pose alone, closely."""
-        model, size = self.reconstructor.face_model, self.reconstructor.image_size
-        found = fit_posterior(model, start, self.landmarks, self.K, size, trust=self.trust)
-        return self.closely(found)
+        return self.closely(self._posterior(start))
 
     def closely(self, start: FaceCoefficients) -> FaceCoefficients:
         """Let expression and pose follow the landmarks, identity held."""
-        model, size = self.reconstructor.face_model, self.reconstructor.image_size
+        return self._posterior(start, CLOSELY, hold_identity=True)
+
+    def _posterior(
+        self, start: FaceCoefficients, errors: LandmarkErrors | None = None, hold_identity: bool = False
+    ) -> FaceCoefficients:
         return fit_posterior(
-            model,
+            self.reconstructor.face_model,
             start,
             self.landmarks,
             self.K,
-            size,
+            self.reconstructor.image_size,
             trust=self.trust,
-            landmark_errors=CLOSELY,
-            hold_identity=True,
+            landmark_errors=errors,
+            hold_identity=hold_identity,
         )
 
     def by_colours(self, start: FaceCoefficients) -> FaceCoefficients:
@@ -151,8 +157,9 @@ class Evidence:
         model, size = self.reconstructor.face_model, self.reconstructor.image_size
         with torch.no_grad():
             views = render_views(start, model, FaceRenderer(), self.K, size)
-        return fit_appearance(model, views, self.crops, self.skin())
+        return fit_appearance(model, views, self.crops, self.skin)
 
+    @cached_property
     def skin(self) -> Float[Tensor, "B V 1 S S"]:
         """Give the probability of skin."""
         crops, points = self.crops.flatten(0, 1).cpu(), self.landmarks.flatten(0, 1).cpu()
@@ -162,9 +169,7 @@ class Evidence:
     def assemble(self, found: FaceCoefficients) -> list[Reconstruction]:
         """Turn coefficients into reconstructions, in the order of the photographs."""
         flat, crops = found.map(lambda group: group.flatten(0, 1)), self.crops.flatten(0, 1)
-        points = transform_points2d(invert_similarity(self.matrices), self.landmarks.flatten(0, 1))
-        faces = self.reconstructor.assemble(self.images, crops, self.matrices, flat)
-        return [replace(face, detected=marks) for face, marks in zip(faces, points, strict=True)]
+        return self.reconstructor.assemble(self.images, crops, self.matrices, flat, list(self.detected))
 
 
 def _points(landmarks: Sequence[Tensor | None], count: int) -> Float[Tensor, "N 68 2"]:

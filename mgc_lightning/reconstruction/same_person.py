@@ -133,7 +133,7 @@ def _batch(evidence: Evidence, order: Tensor) -> FaceTriplet:
     return FaceTriplet(
         images=evidence.crops[:, order],
         landmarks=evidence.landmarks[:, order],
-        skin=evidence.skin()[:, order],
+        skin=evidence.skin[:, order],
         link=torch.tensor([2], device=device),
         K=evidence.K,
         sample_id=["same person"],

@@ -231,8 +231,8 @@ def _reconstruct(
         for i, face in zip(found, faces, strict=True):
             by_place[i] = face
             result.scores.append(score_faces(result.head, result.fit, centre, column, ALONE, [photographs[i]], [face]))
-        known = [i for i, face in zip(found, faces, strict=True) if _has_landmarks(face)]
-        for i, face in zip(known, refine_alone(reconstructor, faces), strict=True):
+        known = {i: face for i, face in zip(found, faces, strict=True) if _has_landmarks(face)}
+        for i, face in zip(known, refine_alone(reconstructor, list(known.values())), strict=True):
             result.scores.append(
                 score_faces(result.head, result.fit, centre, column, REFINED, [photographs[i]], [face])
             )

@@ -83,8 +83,8 @@ def reconstruct_alone(
 
 
 def refine_alone(reconstructor: FaceReconstructor, faces: Sequence[PredictedFace]) -> list[PredictedFace]:
-    """Refine each face of which 68 landmarks are known by them and by the colours of its photograph."""
-    known = [f.reconstruction for f in faces if f.reconstruction is not None and f.reconstruction.detected is not None]
+    """Refine each face by its 68 landmarks, which must be known, and by the colours of its photograph."""
+    known = [face.reconstruction for face in faces if face.reconstruction is not None]
     refined: list[Reconstruction] = []
     for start in range(0, len(known), BATCH):
         refined += refine(reconstructor, known[start : start + BATCH])

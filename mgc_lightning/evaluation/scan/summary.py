@@ -63,19 +63,14 @@ def _parts(scores: Sequence[ScanScore]) -> Iterator[tuple[str, list[ScanScore]]]
     yield "one photograph, all", alone
     for distance in distances:
         yield f"one photograph, at {distance / 1000:g} m", [s for s in alone if s.distance == distance]
-    for low, high in BINS:
-        # A yaw on an edge belongs to the lower bin.
-        inside = [s for s in alone if s.yaw is not None and (low == 0 or abs(s.yaw) > low) and abs(s.yaw) <= high]
-        yield f"one photograph, yaw {low:.0f}-{high:.0f}", inside
+    yield from _by_yaw("one photograph", alone)
     for light in LIGHTS:
         yield f"one photograph, {light} light", [s for s in alone if s.light == light]
     for ground in BACKGROUNDS:
         yield f"one photograph, {ground} background", [s for s in alone if s.background == ground]
     refined = [score for score in scores if score.method == REFINED]
     yield "one photograph, refined", refined
-    for low, high in BINS:
-        inside = [s for s in refined if s.yaw is not None and (low == 0 or abs(s.yaw) > low) and abs(s.yaw) <= high]
-        yield f"one photograph, refined, yaw {low:.0f}-{high:.0f}", inside
+    yield from _by_yaw("one photograph, refined", refined)
     moment = [score for score in scores if score.method == ONE_MOMENT]
     yield f"{_photographs(moment)} of one moment", moment
     for distance in distances:
@@ -85,6 +80,13 @@ def _parts(scores: Sequence[ScanScore]) -> Iterator[tuple[str, list[ScanScore]]]
         )
     different = [score for score in scores if score.method == DIFFERENT_LIGHT]
     yield f"{_photographs(different)} in different light", different
+
+
+def _by_yaw(name: str, scores: list[ScanScore]) -> Iterator[tuple[str, list[ScanScore]]]:
+    for low, high in BINS:
+        # A yaw on an edge belongs to the lower bin.
+        inside = [s for s in scores if s.yaw is not None and (low == 0 or abs(s.yaw) > low) and abs(s.yaw) <= high]
+        yield f"{name}, yaw {low:.0f}-{high:.0f}", inside
 
 
 def _photographs(scores: Sequence[ScanScore]) -> int:
