@@ -16,10 +16,12 @@ from mgc_lightning.rendering.barycentric import CoveredPixels
 from mgc_lightning.rendering.lighting import shade
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceMesh
+from mgc_lightning.synthetic.glasses import NUMBERS as GLASSES_NUMBERS
 from mgc_lightning.synthetic.glasses import VERTS as GLASSES_VERTS
 from mgc_lightning.synthetic.glasses import glasses_faces, place_glasses
 from mgc_lightning.synthetic.hair import FIELDS as HAIR_FIELDS
 from mgc_lightning.synthetic.hair import NEEDED_REGIONS, Dressed, Hair, unpack
+from mgc_lightning.synthetic.hair import NUMBERS as HAIR_NUMBERS
 from mgc_lightning.synthetic.occlusion import ambient_occlusion, light_frame, lit_share, shadow_maps, to_light
 from mgc_lightning.synthetic.skin import FIELDS, MASK_NAMES, MASKS, has_skin
 from mgc_lightning.synthetic.surface import KEY_NUMBERS, SKIN_NUMBERS, Surface, SurfaceShader
@@ -173,12 +175,12 @@ class Head(nn.Module):
     def _dress(self, latents: dict[str, Tensor], mesh: FaceMesh, points: Tensor, hair_colour: Tensor) -> Dressed:
         n = len(mesh.verts)
         nothing = mesh.verts.new_zeros
-        hair = latents.get("hair", nothing(n, sum(HAIR_FIELDS.values())))
+        hair = latents.get("hair", nothing(n, HAIR_NUMBERS))
         if "hair" not in latents:
             # A level far behind the head: the painted scalp of the complexion is all there is.
             hair[:, 0] = -1000
         head = self.hair(mesh.verts, mesh.normals, hair, hair_colour)
-        worn, colour = place_glasses(latents.get("glasses", nothing(n, 11)), points)
+        worn, colour = place_glasses(latents.get("glasses", nothing(n, GLASSES_NUMBERS)), points)
         none = worn.new_zeros(worn.shape[:2])
         return Dressed(
             verts=torch.cat([head.verts, worn], 1),

@@ -49,6 +49,14 @@ def test_what_is_worn_changes_pictures_and_never_the_truth():
     assert dressed.skin.sum() < 0.97 * bare.skin.sum()
 
 
+@pytest.mark.parametrize(
+    "absent", ["hair", "hats", "glasses", "skin_detail", "gloss", "shadows", "natural_backgrounds"]
+)
+def test_every_part_of_a_photograph_can_be_left_out(absent):
+    settings = dataclasses.replace(SyntheticSettings.photographic(), **{absent: 0.0})
+    assert torch.isfinite(make(2, size=32, settings=settings).images).all()
+
+
 def test_a_near_camera_keeps_the_size_of_the_face_and_widens_the_nose():
     far, near = make(8), make(8, camera_distance=(400.0, 400.0))
 
