@@ -3,10 +3,13 @@ from .landmark_fit import LandmarkFit as LandmarkFit
 from .landmark_fit import fit_landmarks2d as fit_landmarks2d
 from .landmark_fit import fit_landmarks3d as fit_landmarks3d
 from .landmark_fit import initial_coefficients as initial_coefficients
+from .measured_points import LandmarkErrors as LandmarkErrors
+from .measured_points import MeasuredPoints as MeasuredPoints
+from .measured_points import MeshPoints as MeshPoints
+from .measured_points import mesh_points as mesh_points
 from .objective_fit import FitResult as FitResult
 from .objective_fit import StepScales as StepScales
 from .objective_fit import fit as fit
-from .posterior_fit import LandmarkErrors as LandmarkErrors
 from .posterior_fit import PredictionErrors as PredictionErrors
 from .posterior_fit import fit_posterior as fit_posterior
 from .scan_fit import ScanFit as ScanFit

@@ -15,7 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
-from mgc_lightning.fitting.landmark_fit import landmark_basis, projection_jacobians
+from mgc_lightning.errors import MGCError
+from mgc_lightning.fitting.landmark_fit import projection_jacobians
+from mgc_lightning.fitting.measured_points import MeasuredPoints
 from mgc_lightning.geometry.camera import REFERENCE_SIZE, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
 
@@ -33,6 +35,8 @@ class PredictionErrors:
         rotation: radians about each axis.
         translation: tx, ty in mm.
         distance: tz as a fraction.
+        carried: share of the predicted identity that is the mean of the prior.
+        independent: several views' identities are independent guesses of one, so that their mean is off by less.
     """
 
     identity: float = 0.8
@@ -40,32 +44,8 @@ class PredictionErrors:
     rotation: float = 0.08
     translation: float = 4.0
     distance: float = 0.03
-
-
-@dataclass(frozen=True)
-class LandmarkErrors:
-    """Say how far landmarks are off what the face model means by them: standard deviations in px at 224 px.
-
-    Brows are hair and not shape; the jaw's points slide along the outline.
-
-    Attributes:
-        jaw: points 0 to 16.
-        brows: 17 to 26.
-        nose: 27 to 35.
-        eyes: 36 to 47.
-        mouth: 48 to 67.
-    """
-
-    jaw: float = 16.0
-    brows: float = 16.0
-    nose: float = 4.0
-    eyes: float = 4.0
-    mouth: float = 5.0
-
-    def vector(self) -> Float[Tensor, " 68"]:
-        """Give one number a point."""
-        parts = ((self.jaw, 17), (self.brows, 10), (self.nose, 9), (self.eyes, 12), (self.mouth, 20))
-        return torch.cat([torch.full((count,), value, dtype=torch.float64) for value, count in parts])
+    carried: float = 1.0
+    independent: bool = True
 
 
 ROBUST = 3.0
@@ -79,12 +59,12 @@ ROUNDS = 3
 def fit_posterior(
     face_model: FaceModel,
     prediction: FaceCoefficients,
-    landmarks: Float[Tensor, "B V 68 2"],
+    landmarks: Float[Tensor, "B V P 2"],
     K: Float[Tensor, "B V 3 3"],
     image_size: int,
     *,
-    trust: Float[Tensor, "B V 68"] | None = None,
-    landmark_errors: LandmarkErrors | None = None,
+    trust: Float[Tensor, "B V P"] | None = None,
+    points: MeasuredPoints | None = None,
     prediction_errors: PredictionErrors | None = None,
     hold_identity: bool = False,
     iterations: int = 6,
@@ -97,25 +77,28 @@ def fit_posterior(
 
     Args:
         face_model: any linear model.
-        prediction: (B, V, ...) absolute. Several views' identities are independent guesses of one: their mean is the
-            prior, and so much narrower.
-        landmarks: (B, V, 68, 2) px, iBUG order.
+        prediction: (B, V, ...) absolute. The mean of several views' identities is the prior.
+        landmarks: (B, V, P, 2) px: where `points` are seen.
         K: (B, V, 3, 3) px.
         image_size: side of the images in px.
         trust: in [0, 1], how far each landmark counts; 1 if None.
-        landmark_errors: of the landmarks.
+        points: of the face model that the landmarks are, and how far off they are; iBUG's 68 if None.
         prediction_errors: of the prediction.
         hold_identity: keep the prediction's identity: expression and pose follow alone.
         iterations: steps a round, taken or refused.
 
     Returns:
         Coefficients as `prediction`; albedo and light are the prediction's.
+
+    Raises:
+        MGCError: if there are not as many landmarks as points.
     """
-    marks, errors = landmark_errors or LandmarkErrors(), prediction_errors or PredictionErrors()
+    marks, errors = points or MeasuredPoints.landmarks(face_model), prediction_errors or PredictionErrors()
+    if landmarks.shape[-2] != len(marks.mean):
+        raise MGCError(f"{landmarks.shape[-2]} landmarks are to be {len(marks.mean)} points of the face model")
     if hold_identity:
-        errors = replace(errors, identity=HELD)
-    sigma = marks.vector() * (image_size / REFERENCE_SIZE)
-    problem = _Posterior.of(face_model, prediction, landmarks, K, sigma, errors)
+        errors = replace(errors, identity=HELD, carried=1.0)
+    problem = _Posterior.of(face_model, prediction, landmarks, K, image_size, marks, errors)
     if trust is not None:
         problem = replace(problem, scale=problem.scale * trust.to(problem.scale).sqrt()[..., None])
     state = problem.prior
@@ -144,12 +127,12 @@ class _State:
 
 @dataclass(frozen=True)
 class _Posterior:
-    mean: Float[Tensor, "68 3"]
-    identity_basis: Float[Tensor, "I 68 3"]
-    expression_basis: Float[Tensor, "E 68 3"]
-    target: Float[Tensor, "B V 68 2"]
+    mean: Float[Tensor, "P 3"]
+    identity_basis: Float[Tensor, "I P 3"]
+    expression_basis: Float[Tensor, "E P 3"]
+    target: Float[Tensor, "B V P 2"]
     K: Float[Tensor, "B V 3 3"]
-    scale: Float[Tensor, "B V 68 1"]
+    scale: Float[Tensor, "B V P 1"]
     prior: _State
     identity_scale: float
     view_scale: Float[Tensor, "B V P"]
@@ -161,10 +144,11 @@ class _Posterior:
         prediction: FaceCoefficients,
         landmarks: Tensor,
         K: Tensor,
-        sigma: Float[Tensor, " 68"],
+        image_size: int,
+        marks: MeasuredPoints,
         errors: PredictionErrors,
     ) -> _Posterior:
-        basis, mean = landmark_basis(face_model)
+        mean, basis, sigma = marks.mean, marks.basis, marks.sigma * (image_size / REFERENCE_SIZE)
         count, views = face_model.layout.identity, landmarks.shape[1]
         pose = prediction.pose.double()
         expression = prediction.expression.double() / face_model.expression_sigma.double()
@@ -177,18 +161,18 @@ class _Posterior:
             expression_basis=basis[count:],
             target=landmarks.to(mean),
             K=K.to(mean),
-            scale=(1 / sigma.to(mean))[:, None].expand(*landmarks.shape[:3], 1),
-            prior=_State(prediction.identity.double().mean(1), torch.cat([pose, expression], dim=-1)),
-            identity_scale=views**0.5 / errors.identity,
+            scale=(1 / sigma)[:, None].expand(*landmarks.shape[:3], 1),
+            prior=_State(errors.carried * prediction.identity.double().mean(1), torch.cat([pose, expression], dim=-1)),
+            identity_scale=(views**0.5 if errors.independent else 1.0) / errors.identity,
             view_scale=1 / spread,
         )
 
-    def points(self, state: _State) -> Float[Tensor, "B V 68 3"]:
+    def points(self, state: _State) -> Float[Tensor, "B V P 3"]:
         """Give the landmarks on the model, model frame."""
         own = (state.identity @ self.identity_basis.flatten(1))[:, None]
         return self.mean + (own + state.view[..., 6:] @ self.expression_basis.flatten(1)).unflatten(-1, (-1, 3))
 
-    def pixels(self, state: _State) -> Float[Tensor, "B V 68 2"]:
+    def pixels(self, state: _State) -> Float[Tensor, "B V P 2"]:
         """Give the landmarks in the images, px."""
         return project(transform_points(pose_to_transform(state.view[..., :6]), self.points(state)), self.K)
 

@@ -27,6 +27,8 @@ class DetectedFace:
         score: confidence that this is a face, in [0, 1].
         confidence: (68,) confidence of each landmark in [0, 1], where the detector knows it.
         convention: whose points they are; `detect_shrunk` turns them into iBUG's.
+        mesh: (468, 2) px of the photograph, vertices of MediaPipe's face mesh, from a detector that has it: it says
+            more of a face's shape than 68 points.
 
     Example:
         >>> square = torch.tensor([[10.0, 20.0], [40.0, 60.0]]).repeat(34, 1)
@@ -38,11 +40,17 @@ class DetectedFace:
     score: float = 1.0
     confidence: Float[Tensor, " 68"] | None = None
     convention: Convention = "ibug"
+    mesh: Float[Tensor, "468 2"] | None = None
 
     def in_ibug(self) -> DetectedFace:
         """Give the face with iBUG's points: of its convention only the kind of the jaw remains."""
         points = to_ibug(self.landmarks, self.convention)
         return replace(self, landmarks=points, convention="ibug-2d" if slides(self.convention) else "ibug")
+
+    def scaled(self, scale: Float[Tensor, " 2"]) -> DetectedFace:
+        """Give the face in a picture that is `scale` (x, y) times as large."""
+        mesh = None if self.mesh is None else self.mesh * scale
+        return replace(self, landmarks=self.landmarks * scale, mesh=mesh)
 
     @property
     def size(self) -> float:
@@ -189,4 +197,4 @@ def _detect_at(
     small = torch.nn.functional.interpolate(image[None], size=size, mode="bilinear", antialias=True)[0].clamp(0, 1)
     scale = torch.tensor([width / size[1], height / size[0]])
     faces = detector.detect(small, path)
-    return [replace(face, landmarks=face.landmarks * scale).in_ibug() for face in faces]
+    return [face.scaled(scale).in_ibug() for face in faces]

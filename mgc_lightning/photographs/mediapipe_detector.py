@@ -99,7 +99,7 @@ class MediaPipeDetector:
         for face in self._boxes.detect(image):
             mesh = next((m for margin in MARGINS if (m := self._mesh(image, face, margin)) is not None), None)
             if mesh is not None:
-                found.append(DetectedFace(landmarks_of_mesh(mesh), face.score, convention="mediapipe"))
+                found.append(DetectedFace(landmarks_of_mesh(mesh), face.score, convention="mediapipe", mesh=mesh))
         return found
 
     def _mesh(self, image: Tensor, face: FaceBox, margin: float) -> Float[Tensor, "468 2"] | None:

@@ -26,11 +26,13 @@ class FacePlace:
     Attributes:
         crop_from_image: (2, 3) similarity to the aligned crop.
         landmarks: (68, 2) px of the photograph, where they are known.
+        mesh: (468, 2) px of the photograph, where a detector found it.
         settled: how the crop came to stand, where a box says where the face is.
     """
 
     crop_from_image: Float[Tensor, "2 3"]
     landmarks: Float[Tensor, "68 2"] | None = None
+    mesh: Float[Tensor, "468 2"] | None = None
     settled: SettledCrop | None = None
 
 
@@ -75,7 +77,9 @@ class FaceFinder:
         if not faces:
             raise MGCError(f"{path}: no face was found; give its `landmarks`, or a `box` around it")
         chosen = faces if self.every else faces[:1]
-        return [FacePlace(self.reconstructor.align_points(face.landmarks), face.landmarks) for face in chosen]
+        return [
+            FacePlace(self.reconstructor.align_points(face.landmarks), face.landmarks, face.mesh) for face in chosen
+        ]
 
     def follow(
         self, image: Float[Tensor, "3 H W"], frame: int, last: Float[Tensor, "2 3"] | None, video: Path

@@ -60,6 +60,7 @@ class Reconstruction:
         image_from_crop: (2, 3) its inverse.
         detected: (68, 2) px of the photograph, given or detected, that it was aligned by; None for five points or a
             box.
+        detected_mesh: (468, 2) px of the photograph, of a detector that finds a mesh.
     """
 
     image: Float[Tensor, "3 H W"]
@@ -76,6 +77,7 @@ class Reconstruction:
     crop_from_image: Float[Tensor, "2 3"]
     image_from_crop: Float[Tensor, "2 3"]
     detected: Float[Tensor, "68 2"] | None = None
+    detected_mesh: Float[Tensor, "468 2"] | None = None
 
     @property
     def colors(self) -> Float[Tensor, "N 3"]:
@@ -224,8 +226,8 @@ class FaceReconstructor:
             part = slice(start, start + batch_size)
             tensors = [as_image(image) for image in images[part]]
             places = [self._locate(*given) for given in zip(tensors, points[part], frames[part], strict=True)]
-            matrices = torch.stack([matrix for matrix, _ in places])
-            found += self.reconstruct_aligned(tensors, matrices, [detected for _, detected in places])
+            matrices, detected, meshes = zip(*places, strict=True)
+            found += self.reconstruct_aligned(tensors, torch.stack(matrices), detected, meshes)
         return found
 
     def reconstruct_all(self, image: ImageLike, path: str | Path | None = None) -> list[Reconstruction]:
@@ -240,7 +242,8 @@ class FaceReconstructor:
         for start in range(0, len(faces), BATCH):
             part = faces[start : start + BATCH]
             matrices = torch.stack([self.align_points(face.landmarks) for face in part])
-            found += self.reconstruct_aligned([tensor] * len(part), matrices, [face.landmarks for face in part])
+            detected, meshes = [face.landmarks for face in part], [face.mesh for face in part]
+            found += self.reconstruct_aligned([tensor] * len(part), matrices, detected, meshes)
         return found
 
     def detect(self, image: Float[Tensor, "3 H W"], path: str | Path | None = None) -> list[DetectedFace]:
@@ -277,23 +280,23 @@ class FaceReconstructor:
         image: Float[Tensor, "3 H W"],
         landmarks: ArrayLike | Tensor | str | Path | None,
         box: Sequence[float] | None,
-    ) -> tuple[Float[Tensor, "2 3"], Float[Tensor, "68 2"] | None]:
-        """Find the crop, and the 68 points that it was found by, if it was."""
+    ) -> tuple[Float[Tensor, "2 3"], Float[Tensor, "68 2"] | None, Float[Tensor, "468 2"] | None]:
+        """Find the crop, the 68 points that it was found by, if it was, and the mesh that a detector found."""
         if landmarks is not None and box is not None:
             raise MGCError("Give either `landmarks` or `box`, not both")
         if box is not None:
-            return self.settle(image, box).crop_from_image, None
+            return self.settle(image, box).crop_from_image, None, None
         if landmarks is None:
             faces = self.detect(image)
             if not faces:
                 raise MGCError("No face was found; give its `landmarks`, or a `box` around it")
-            return self.align_points(faces[0].landmarks), faces[0].landmarks
+            return self.align_points(faces[0].landmarks), faces[0].landmarks, faces[0].mesh
         if isinstance(landmarks, str | Path):
             points, name = read_landmarks(landmarks), str(landmarks)
         else:
             points, name = checked_landmarks(_numbers("landmarks", landmarks, "5 or 68 points (x, y)")), "landmarks"
         points = check_plausible_landmarks(points, *image.shape[-2:], name=name)
-        return self.align_points(points), points if len(points) == 68 else None
+        return self.align_points(points), points if len(points) == 68 else None, None
 
     def settle(self, image: Float[Tensor, "3 H W"], box: Sequence[float]) -> SettledCrop:
         """Find the similarity from the photograph to the crop by a box, cut again on predicted points until it stands.
@@ -317,6 +320,7 @@ class FaceReconstructor:
         images: list[Tensor],
         matrices: Float[Tensor, "B 2 3"],
         detected: Sequence[Float[Tensor, "68 2"] | None] | None = None,
+        meshes: Sequence[Float[Tensor, "468 2"] | None] | None = None,
     ) -> list[Reconstruction]:
         """Reconstruct faces whose similarity from photograph to crop is known.
 
@@ -324,9 +328,10 @@ class FaceReconstructor:
             images: B photographs (3, H, W).
             matrices: (B, 2, 3), as `align` gives them.
             detected: (68, 2) px of each photograph, where they are known: kept with the face.
+            meshes: (468, 2) px of each photograph, where a detector found them: kept with the face.
         """
         crops = self.crop(images, matrices)
-        return self.assemble(images, crops, matrices, self.predict(crops), detected)
+        return self.assemble(images, crops, matrices, self.predict(crops), detected, meshes)
 
     @torch.no_grad()
     def crop(self, images: list[Tensor], matrices: Float[Tensor, "B 2 3"]) -> Float[Tensor, "B 3 S S"]:
@@ -349,6 +354,7 @@ class FaceReconstructor:
         matrices: Float[Tensor, "B 2 3"],
         coefficients: FaceCoefficients,
         detected: Sequence[Float[Tensor, "68 2"] | None] | None = None,
+        meshes: Sequence[Float[Tensor, "468 2"] | None] | None = None,
     ) -> list[Reconstruction]:
         """Decode coefficients, and place the faces in their crops and photographs; arguments as above."""
         mesh = self.face_model(coefficients)
@@ -375,6 +381,7 @@ class FaceReconstructor:
                 crop_from_image=matrices[i],
                 image_from_crop=image_from_crop[i],
                 detected=None if detected is None else detected[i],
+                detected_mesh=None if meshes is None else meshes[i],
             )
             for i in range(len(images))
         ]

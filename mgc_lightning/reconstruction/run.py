@@ -146,7 +146,9 @@ class _Run:
         for batch in self._batches():
             matrices = torch.stack([found.place.crop_from_image for found in batch])
             detected = [found.place.landmarks for found in batch]
-            faces = self.reconstructor.reconstruct_aligned([found.image for found in batch], matrices, detected)
+            meshes = [found.place.mesh for found in batch]
+            images = [found.image for found in batch]
+            faces = self.reconstructor.reconstruct_aligned(images, matrices, detected, meshes)
             self._write(batch, self._refined(faces) if self.settings.refine else faces)
 
     def _refined(self, faces: list[Reconstruction]) -> list[Reconstruction]:
@@ -194,6 +196,7 @@ class _Run:
             self.reconstructor,
             [item.image for item in found],
             [item.place.landmarks for item in found if item.place.landmarks is not None],
+            meshes=[item.place.mesh for item in found],
             one_moment=self.settings.one_moment,
             sliding_jaw=self._sliding_jaw,
             steps=self.settings.steps,

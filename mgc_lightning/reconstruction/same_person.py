@@ -41,6 +41,7 @@ def refine_same_person(
     images: Sequence[ImageLike],
     landmarks: Sequence[Float[Tensor, "68 2"]],
     *,
+    meshes: Sequence[Float[Tensor, "468 2"] | None] | None = None,
     one_moment: bool = False,
     sliding_jaw: bool = False,
     steps: int = 60,
@@ -60,6 +61,7 @@ def refine_same_person(
         reconstructor: any checkpoint or export; refines on its device.
         images: N >= 2 photographs.
         landmarks: (68, 2) px of each.
+        meshes: (468, 2) px of each, of a detector that finds a mesh (`DetectedFace.mesh`); used if all have one.
         one_moment: of one moment and one light.
         sliding_jaw: the landmarks' jaw is the outline that is seen (`ibug-2d`): it counts less in turned heads.
         steps: of Adam, with `one_moment`.
@@ -87,7 +89,7 @@ def refine_same_person(
     if len(images) < 2 or len(images) != len(landmarks):
         raise MGCError(f"Expected several photographs with their landmarks, got {len(images)} and {len(landmarks)}")
     faces = reconstructor.reconstruct_batch(images, landmarks)
-    evidence = Evidence.of(reconstructor, faces, landmarks, same_person=True, sliding_jaw=sliding_jaw)
+    evidence = Evidence.of(reconstructor, faces, landmarks, meshes, same_person=True, sliding_jaw=sliding_jaw)
     found = evidence.by_landmarks(evidence.prediction)
     if one_moment:
         found = evidence.closely(_by_views(evidence, found, steps, learning_rate, weights, on_step))

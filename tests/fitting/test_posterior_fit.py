@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
-from mgc_lightning.fitting import LandmarkErrors, PredictionErrors, fit_posterior
+from mgc_lightning.fitting import LandmarkErrors, MeasuredPoints, PredictionErrors, fit_posterior, mesh_points
 from mgc_lightning.fitting.posterior_fit import ROBUST
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
@@ -49,14 +50,16 @@ def blurred(model, truth, seed=1):
 
 def test_exact_landmarks_are_met(model):
     truth, landmarks, K = faces(model, 3, 1)
-    found = fit_posterior(model, blurred(model, truth), landmarks, K, SIZE, landmark_errors=EXACT, iterations=20)
+    found = fit_posterior(
+        model, blurred(model, truth), landmarks, K, SIZE, points=MeasuredPoints.landmarks(model, EXACT), iterations=20
+    )
     assert (pixels(model, found, K) - landmarks).norm(dim=-1).mean() < 0.05
 
 
 def test_landmarks_that_say_nothing_leave_the_prediction(model):
     truth, landmarks, K = faces(model, 2, 1)
     start = blurred(model, truth)
-    found = fit_posterior(model, start, landmarks, K, SIZE, landmark_errors=UNKNOWN)
+    found = fit_posterior(model, start, landmarks, K, SIZE, points=MeasuredPoints.landmarks(model, UNKNOWN))
     for name in ("identity", "expression", "pose", "albedo", "light"):
         torch.testing.assert_close(getattr(found, name), getattr(start, name), rtol=1e-3, atol=1e-3)
 
@@ -139,7 +142,9 @@ def test_a_hand_before_the_mouth_does_not_bend_the_face(model):
 def test_a_held_identity_stays(model):
     truth, landmarks, K = faces(model, 2, 1)
     start = blurred(model, truth)
-    found = fit_posterior(model, start, landmarks, K, SIZE, landmark_errors=EXACT, hold_identity=True)
+    found = fit_posterior(
+        model, start, landmarks, K, SIZE, points=MeasuredPoints.landmarks(model, EXACT), hold_identity=True
+    )
     torch.testing.assert_close(found.identity, start.identity, rtol=0, atol=1e-4)
     before, after = ((pixels(model, c, K) - landmarks).norm(dim=-1).mean() for c in (start, found))
     assert after < 0.6 * before
@@ -155,3 +160,42 @@ def test_samples_do_not_know_each_other_and_sizes_do_not_matter(model):
     torch.testing.assert_close(together.identity, small.identity, rtol=1e-2, atol=1e-2)
     assert isinstance(together, FaceCoefficients)
     assert together.pose.dtype == torch.float32
+
+
+def test_a_mesh_of_many_points_says_more_of_identity_than_68_landmarks(model):
+    truth, landmarks, K = faces(model, 4, 1)
+    start = blurred(model, truth)
+    found = mesh_points(model)
+    cam = transform_points(pose_to_transform(truth.pose), mesh_of(found, truth, model).float())
+    mesh = project(cam, K)
+    exact = replace(found.points, sigma=torch.full_like(found.points.sigma, 1.0))
+    by_mesh = fit_posterior(model, start, mesh.float(), K, SIZE, points=exact)
+    marks = MeasuredPoints.landmarks(model, LandmarkErrors(1.0, 1.0, 1.0, 1.0, 1.0))
+    by_landmarks = fit_posterior(model, start, landmarks, K, SIZE, points=marks)
+
+    def away(face):
+        difference = model.shape(face.identity[:, 0]) - model.shape(truth.identity[:, 0])
+        return difference[:, model.face_mask].norm(dim=-1).mean()
+
+    assert away(by_mesh) < 0.8 * away(by_landmarks)
+
+
+def mesh_of(found, face, model):
+    """Give where the points of a mesh lie on faces, mm."""
+    parts = torch.cat([face.identity, face.expression / model.expression_sigma], dim=-1).double()
+    return found.points.mean + torch.einsum("bvc,cpk->bvpk", parts, found.points.basis)
+
+
+def test_points_that_do_not_fit_the_landmarks_are_refused(model):
+    truth, landmarks, K = faces(model, 1, 1)
+    with pytest.raises(MGCError, match="68 landmarks are to be 355 points"):
+        fit_posterior(model, truth, landmarks, K, SIZE, points=mesh_points(model).points)
+
+
+def test_what_is_carried_of_identity_is_where_unseen_faces_end(model):
+    truth, landmarks, K = faces(model, 1, 3)
+    start = blurred(model, truth)
+    unknown = MeasuredPoints.landmarks(model, UNKNOWN)
+    errors = PredictionErrors(carried=0.25)
+    found = fit_posterior(model, start, landmarks, K, SIZE, points=unknown, prediction_errors=errors)
+    torch.testing.assert_close(found.identity[:, 0], 0.25 * start.identity.mean(1), atol=1e-4, rtol=0)

@@ -77,7 +77,8 @@ def reconstruct_alone(
         images = [photograph.read() for photograph in photographs[start : start + BATCH]]
         matrices = torch.stack([place.crop_from_image for place in found[start : start + BATCH]])
         detected = [place.landmarks for place in found[start : start + BATCH]]
-        batch = reconstructor.reconstruct_aligned(images, matrices, detected)
+        meshes = [place.mesh for place in found[start : start + BATCH]]
+        batch = reconstructor.reconstruct_aligned(images, matrices, detected, meshes)
         faces += [from_reconstruction(face, reconstructor.face_model) for face in batch]
     return faces
 
@@ -105,6 +106,7 @@ def reconstruct_group(
         reconstructor,
         [photograph.read() for photograph in photographs],
         landmarks,
+        meshes=[place.mesh for place in found],
         one_moment=one_moment,
         steps=steps,
         on_step=on_step,
