@@ -17,6 +17,7 @@ from torch import Tensor
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.plain_obj import parse_plain_obj
+from mgc_lightning.files.reading import excerpt, reading, reason
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,9 @@ def read_mesh(path: str | os.PathLike[str], require_faces: bool = True) -> MeshF
         raise MGCError(f"{source}: expected a mesh file among {sorted(_READERS)}, got {source.suffix!r}")
     if not source.is_file():
         raise MGCError(f"{source}: no such mesh file")
-    try:
+    with reading(source, f"could not be read as {source.suffix}"):
         verts, faces, colors = reader(source)
-    except MGCError:
-        raise
-    except Exception as error:  # parsers raise anything on foreign bytes
-        raise MGCError(f"{source}: could not be read as {source.suffix} ({error})") from error
-    return _checked(str(source), verts, faces, colors, require_faces)
+        return _checked(str(source), verts, faces, colors, require_faces)
 
 
 def _array(values: ArrayLike | Tensor) -> NDArray:
@@ -183,7 +180,9 @@ def _read_obj(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
                 corners = [corner - 1 if corner > 0 else len(points) + corner for corner in corners]
                 faces.extend((corners[0], b, c) for b, c in pairwise(corners[1:]))
         except ValueError as error:
-            raise MGCError(f"{path}, line {number}: expected OBJ, got {line[:60]!r} ({error})") from error
+            raise MGCError(
+                f"{path}, line {number}: expected OBJ, got {excerpt(repr(line), 60)} ({reason(error)})"
+            ) from error
     if not points:
         raise MGCError(f"{path}: expected an OBJ file with vertices, found no `v` line")
     verts = _rectangular(path, points)
