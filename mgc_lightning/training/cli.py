@@ -22,10 +22,11 @@ from mgc_lightning.errors import MGCError, nearest
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checkpoints import read_checkpoint, reconcile
 from mgc_lightning.files.places import configs_folder
+from mgc_lightning.networks.files import SMALL
 from mgc_lightning.own_code import explain_missing, import_modules
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
 from mgc_lightning.training.run_folder import run_folder
-from mgc_lightning.training.trust import trusted
+from mgc_lightning.training.trust import check_size, trusted
 
 logger = logging.getLogger(__name__)
 
@@ -90,18 +91,26 @@ class MGCCLI(LightningCLI):
         path = self.config[subcommand].get("ckpt_path")
         if not path or path in ("best", "last", "hpc", "registry"):
             return
-        stored = read_checkpoint(path).get(HYPERPARAMETERS_KEY) or {}
+        checkpoint = read_checkpoint(path)
+        stored = checkpoint.get(HYPERPARAMETERS_KEY) or {}
+        if not isinstance(stored, dict):
+            raise MGCError(f"`{path}`: `{HYPERPARAMETERS_KEY}` is {type(stored).__name__}, expected an object")
         parser = self._parser(subcommand)
-        current = _plain(parser, self.config[subcommand])["model"]
+        given = current = _plain(parser, self.config[subcommand])["model"]
         defaults = _plain(parser, parser.get_defaults(skip_validation=True)).get("model", {})
         report: list[str] = []
         if subcommand != "fit":
             stored, report = trusted(stored, current, defaults, imports)
+            # The weights come from the checkpoint: what its training started from need not be here.
+            current = {**current, "init": None}
+            if "backbone" in stored and current.get("backbone") == defaults.get("backbone"):
+                numbers = sum(tensor.numel() for tensor in checkpoint["state_dict"].values())
+                check_size(stored["backbone"], 2 * numbers + SMALL)
         model, differences = reconcile(stored, current, defaults, adopt=subcommand != "fit")
         report += differences
         for line in report:
             logger.warning("%s: %s", path, line)
-        if model != current:
+        if model != given:
             self.config = self.parser.parse_object({subcommand: {"model": model}}, self.config)
 
     def instantiate_classes(self) -> None:

@@ -238,6 +238,7 @@ class MGCModule(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse the checkpoint of another network or face model; keep the random state for the first step."""
         self.network.check_config(checkpoint.get(NETWORK_KEY))
+        self.network.keep_main_pose(checkpoint[NETWORK_KEY])
         self._random_state = checkpoint.get("mgc_random_state")
         self.guard.skipped = int(checkpoint.get("mgc_skipped_steps", 0))
 

@@ -62,8 +62,9 @@ def test_a_flipped_bit_in_a_checkpoint_is_told(tmp_path):
     torch.save({"state_dict": state, "global_step": 3, "lr": 0.1}, path)
 
     def same(value):
-        return value["global_step"] == 3 and value["lr"] == 0.1 and all(
-            torch.equal(value["state_dict"].get(key, torch.empty(0)), tensor) for key, tensor in state.items())  # fmt: skip
+        found = value["state_dict"]
+        equal = [torch.equal(found.get(key, torch.empty(0)), tensor) for key, tensor in state.items()]
+        return value["global_step"] == 3 and value["lr"] == 0.1 and all(equal)
 
     assert same(read_checkpoint(path))
     assert unseen(path, read_checkpoint, same, 250) == []
