@@ -36,7 +36,7 @@ def read_mat(path: str | Path) -> dict[str, Any]:
         >>> _ = path.write_bytes(path.read_bytes()[:-9])
         >>> read_mat(path)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        mgc_lightning.errors.MGCError: ...points.mat: cannot be read as a MATLAB file (1144 bytes are claimed ... follow)
+        mgc_lightning.errors.MGCError: ...points.mat: cannot be read as a MATLAB file (1144 bytes ... follow)
     """
     content: dict[str, Any] = {}
     with reading(path, "cannot be read as a MATLAB file"):
