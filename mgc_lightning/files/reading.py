@@ -20,8 +20,8 @@ def excerpt(text: str, most: int = 80) -> str:
         >>> excerpt("a\0b"), excerpt("x" * 100, most=10)
         ('a\\x00b', 'xxxxxx ...')
     """
-    short = text[: most - 4] + " ..." if len(text) > most else text
-    return _UNSEEN.sub(lambda found: repr(found[0])[1:-1], short)
+    seen = _UNSEEN.sub(lambda found: repr(found[0])[1:-1], text[: most + 1])
+    return seen[: most - 4] + " ..." if len(seen) > most else seen
 
 
 def reason(error: BaseException) -> str:

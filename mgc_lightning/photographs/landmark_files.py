@@ -51,7 +51,8 @@ def read_landmarks(path: str | os.PathLike[str]) -> Float[Tensor, "N 2"]:
         if file.suffix.lower() == ".npy":
             points = read_npy(file)
         else:
-            points = _parse(read_text(file, others="replace"), file.suffix.lower() == ".pts")
+            is_pts = file.suffix.lower() == ".pts"
+            points = _parse(read_text(file, others="replace", torn=not is_pts), is_pts)
     return checked_landmarks(points, str(file))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def check_config(path: Path) -> None:
         mgc_lightning.errors.MGCError: ...mine.yaml, line 2: the key `model` is there twice, first in line 1
     """
     text = read_text(path, most=MOST_BYTES)
+    if path.read_bytes()[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):  # the parser reads UTF-8 alone
+        raise MGCError(f"{path}: expected UTF-8 text, got UTF-16; save it as UTF-8")
     try:
         events = _Events(path, yaml.parse(text, Loader=yaml.SafeLoader))
         events.document()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from mgc_lightning.files.text import read_text, short
 from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.triplets.samples import Sample, persons_by_link
 
+logger = logging.getLogger(__name__)
 _STRIP_ORDER = (1, 0, 2)
 """Places of target, source 1 and source 2 in a strip; in the camera file they come in this order already."""
 _GREY = (0.2989, 0.587, 0.114)
@@ -93,6 +95,8 @@ def _read_list(file: Path) -> list[tuple[int, str, str]]:
             )
         place = f"{file}, line {number}"
         entries.append((int(words[0]), safe_name(words[1], place, nested=True), safe_name(words[2], place)))
+    # Where a list ends at a line's end, nothing else tells whether it is whole.
+    logger.info("%s: %d samples.", file, len(entries))
     return entries
 
 

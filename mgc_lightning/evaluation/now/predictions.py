@@ -122,7 +122,7 @@ def read_landmarks(path: str | Path) -> Float[NDArray, "7 3"]:
         if path.suffix == ".npy":
             array = read_npy(path)
         else:
-            array = np.loadtxt(read_text(path, others="replace").splitlines(), dtype=np.float32, ndmin=2)
+            array = np.loadtxt(read_text(path, others="replace", torn=True).splitlines(), dtype=np.float32, ndmin=2)
     return as_landmarks(array, str(path))
 
 

@@ -93,7 +93,7 @@ def read_scan_points(path: Path) -> ScanPoints:
 def _read(path: Path, suffix: str) -> Any:
     if suffix == ".npy":
         return read_npy(path)
-    text = read_text(path, others="replace")
+    text = read_text(path, others="replace", torn=suffix == ".txt")
     if suffix == ".json":
         return parse_json(text, path)
     return np.array([line.replace(",", " ").split() for line in text.splitlines() if _says_something(line)], np.float64)
