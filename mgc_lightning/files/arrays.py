@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from math import prod
 from pathlib import Path
@@ -67,7 +68,7 @@ def read_npz(path: str | Path) -> dict[str, NDArray]:
     return arrays
 
 
-def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+def read_header(stream: IO[bytes] | io.BufferedIOBase) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Read the header of a `.npy` file: shape, whether it is in Fortran's order, type.
 
     Raises:
@@ -81,7 +82,7 @@ def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     raise ValueError(f"version {version[0]}.{version[1]} of the format")
 
 
-def _parse(stream: IO[bytes], size: int, source: object) -> NDArray:
+def _parse(stream: IO[bytes] | io.BufferedIOBase, size: int, source: object) -> NDArray:
     shape, fortran, dtype = read_header(stream)
     if dtype.hasobject:
         raise MGCError(f"{source}: holds objects, which could run code; expected an array of plain values")

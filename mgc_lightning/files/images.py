@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from PIL import Image, UnidentifiedImageError
 
@@ -42,7 +43,7 @@ def most_pixels() -> int:
 
 
 @contextlib.contextmanager
-def open_image(file: str | Path | IO[bytes], name: object = None) -> Iterator[Image.Image]:
+def open_image(file: str | Path | IO[bytes] | io.BufferedIOBase, name: object = None) -> Iterator[Image.Image]:
     """Open an image and unpack it, for a block; what the block's conversions raise is told, too.
 
     Args:
@@ -64,7 +65,8 @@ def open_image(file: str | Path | IO[bytes], name: object = None) -> Iterator[Im
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it warns of is checked here
-            with Image.open(file) as image:
+            given: Any = file
+            with Image.open(given) as image:
                 check_size(image.size, source)
                 image.load()
                 yield image
