@@ -17,7 +17,9 @@ from datamodules.ranks import rank_of
 from mgc_lightning.arguments.checked import checked
 from mgc_lightning.arguments.types import Count, Whole
 from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.files.matlab import read_mat
 from mgc_lightning.files.places import as_paths
+from mgc_lightning.files.reading import reason
 from mgc_lightning.photographs.crop import five_points, similarity_to_template, warp_to_crop
 from mgc_lightning.photographs.detection import FaceDetector, LandmarkFolder, detect_shrunk
 from mgc_lightning.photographs.photos import read_photo
@@ -181,13 +183,11 @@ def read_yaw(file: Path) -> float:
         >>> round(read_yaw(file), 3)
         30.0
     """
-    import scipy.io
-
+    pose = read_mat(file).get("Pose_Para")
     try:
-        pose = scipy.io.loadmat(file)["Pose_Para"].reshape(-1)
-        return float(pose[1]) * 180 / torch.pi
-    except Exception as error:  # scipy raises many kinds for damaged files
-        raise MGCError(f"{file}: no Pose_Para in it ({type(error).__name__}: {error})") from error
+        return float(pose.reshape(-1)[1]) * 180 / torch.pi  # type: ignore[union-attr]
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise MGCError(f"{file}: no Pose_Para in it ({reason(error)})") from error
 
 
 def collate(items: list[dict[str, Any]]) -> AnnotatedPhotos:

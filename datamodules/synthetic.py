@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, default_collate
 from datamodules.samplers import ResumableLoader
 from datamodules.triplet_data import TripletData
 from mgc_lightning.arguments.checked import checked
-from mgc_lightning.arguments.types import Count, Whole
+from mgc_lightning.arguments.types import Batch, CropSide, Focal, Samples, Seed, Views, Whole, Workers
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
 from mgc_lightning.rendering.rasterizers.base import RasterizerName
@@ -69,15 +69,15 @@ class SyntheticTriplets(TripletData):
         self,
         face_model: str = EMBEDDED,
         face_model_level: Whole = 0,
-        image_size: Count = 224,
-        focal: float = DEFAULT_FOCAL,
-        batch_size: Count = 5,
-        train_size: Count = 20_000,
-        val_size: Count = 64,
-        test_size: Count = 256,
-        views: Count = 3,
-        num_workers: Whole = 0,
-        seed: Whole = 0,
+        image_size: CropSide = 224,
+        focal: Focal = DEFAULT_FOCAL,
+        batch_size: Batch = 5,
+        train_size: Samples = 20_000,
+        val_size: Samples = 64,
+        test_size: Samples = 256,
+        views: Views = 3,
+        num_workers: Workers = 0,
+        seed: Seed = 0,
         settings: SyntheticSettings = DEFAULTS,
         rasterizer: RasterizerName = "auto",
     ) -> None:

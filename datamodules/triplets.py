@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from torch.utils.data import DataLoader
 
@@ -11,7 +11,7 @@ from datamodules.ranks import rank_of
 from datamodules.samplers import ResumableLoader
 from datamodules.triplet_data import TripletData
 from mgc_lightning.arguments.checked import checked
-from mgc_lightning.arguments.types import Count, Share, Whole
+from mgc_lightning.arguments.types import Batch, Count, CropSide, Focal, Seed, Share, Within, Workers
 from mgc_lightning.errors import MGCError
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
 from mgc_lightning.structures import FaceTriplet
@@ -72,18 +72,18 @@ class TripletDataModule(TripletData):
     def __init__(
         self,
         path: str | Path,
-        image_size: Count = 224,
-        focal: float = DEFAULT_FOCAL,
-        batch_size: Count = 5,
-        num_workers: Whole = 2,
-        seed: Whole = 0,
+        image_size: CropSide = 224,
+        focal: Focal = DEFAULT_FOCAL,
+        batch_size: Batch = 5,
+        num_workers: Workers = 2,
+        seed: Seed = 0,
         augment: bool = True,
         augmentation: AugmentationSettings = DEFAULTS,
         shuffle_shards: Count = 16,
         val_size: Count | None = None,
         val_share: Share = 0.05,
         cache: str | Path | None = None,
-        cache_gb: float = 50.0,
+        cache_gb: Annotated[float, Within(0)] = 50.0,
     ) -> None:
         super().__init__(image_size, focal, batch_size, num_workers)
         self.path, self.seed = str(path), seed

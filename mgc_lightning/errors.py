@@ -128,8 +128,15 @@ def check_number(name: str, value: object, least: float | None = None, most: flo
 
 
 def _check_range(name: str, value: object, kind: type, words: str, least: float | None, most: float | None) -> None:
-    fits = isinstance(value, kind) and not isinstance(value, bool) and value == value  # NaN is equal to nothing
+    from math import isfinite
+
+    number = isinstance(value, kind) and not isinstance(value, bool)
+    fits = number and (isinstance(value, int) or isfinite(value))  # type: ignore[arg-type]
     if not fits or (least is not None and value < least) or (most is not None and value > most):  # type: ignore[operator]
-        low = f" of at least {least:g}" if least is not None else ""
-        span = f" of {least or 0:g} to {most:g}" if most is not None else low
+        low = f" of at least {_shown(least)}" if least is not None else ""
+        span = f" of {_shown(least or 0)} to {_shown(most)}" if most is not None else low
         raise MGCError(f"`{name}` must be {words}{span}; got {value!r}")
+
+
+def _shown(end: float) -> str:
+    return str(int(end)) if end == int(end) and abs(end) < 1e10 else f"{end:.3g}"

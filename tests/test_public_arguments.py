@@ -111,7 +111,7 @@ def test_every_settings_class_checks_its_fields() -> None:
         (ScannerSettings, {"hole_radius": (1.0, -1.0)}, "`hole_radius` must be a number of at least 0; got -1.0"),
         (SyntheticSettings, {"linked": "much"}, "`linked` must be a number; got 'much'"),
         (LossWeights, {"pixell": 0.1}, "LossWeights has no `pixell`. Did you mean `pixel`?"),
-        (LossWeights, {"pixel": "big"}, "`pixel` must be a number; got 'big'"),
+        (LossWeights, {"pixel": "big"}, "`pixel` must be a number of at least 0; got 'big'"),
     ],
 )
 def test_what_is_refused(kind, options, message) -> None:
@@ -147,9 +147,9 @@ class Nothing:
         (lambda: ExportBestCheckpoint(formats=["onxx"]), "`formats` must be one of onnx, torch, safetensors"),
         (lambda: ExportBestCheckpoint(formats="onnx"), "`formats` must be a list; got 'onnx'"),
         (lambda: ContactSheet(every=0), "`every` must be a whole number of at least 1; got 0"),
-        (lambda: SyntheticTriplets(batch_size=0), "`batch_size` must be a whole number of at least 1; got 0"),
+        (lambda: SyntheticTriplets(batch_size=0), "`batch_size` must be a whole number of 1 to 65536; got 0"),
         (lambda: SyntheticTriplets(rasterizer="numbe"), "Did you mean 'numba'?"),
-        (lambda: TripletDataModule("x", batch_size=1.5), "`batch_size` must be a whole number of at least 1; got 1.5"),
+        (lambda: TripletDataModule("x", batch_size=1.5), "`batch_size` must be a whole number of 1 to 65536; got 1.5"),
         (lambda: NoWDataModule("x", box_scale=0), "`box_scale` must be a number of 0.1 to 10; got 0"),
         (lambda: REALYDataModule("x", subset=0), "`subset` must be a whole number of at least 1; got 0"),
         (lambda: AFLW2000DataModule("x", num_workers=-1), "`num_workers` must be a whole number of at least 0"),

@@ -11,6 +11,9 @@ UNKNOWN = re.compile(
     r"[Kk]ey '([^']+)' is not expected|[Uu]nrecognized arguments: (\S+)|not accept option '([^']+)'"
     r"|NestedArg\(key='([^']+)'"
 )
+LINES = 4
+_NO_REASON = ("- a ", "- Expected a <class 'NoneType'>", "- Expected a path", "- Does not validate")
+_CLASS = re.compile(r"<class '(?:[\w.]*\.)?(\w+)'>")
 _KEY = re.compile(r"Parser key \"([^\"]+)\"")
 _TOLD = re.compile(r"^\s*- `([^`]+)` (must be one of .*)$", re.MULTILINE)
 _WRONG_CHOICE = re.compile(r"Expected a typing\.Literal\[([^\]]*)\]\. Got value: (.*)")
@@ -47,7 +50,8 @@ class HelpfulParser:
                 continue
             hint = f"Did you mean `{near}` instead of `{typed if near.startswith('-') else typed.lstrip('-')}`?"
             hints += [] if hint in hints else [hint]
-        raise MGCError("\n".join([self.reword(message.strip()), *hints, *self.explain(message)])) from ex
+        said = _digest(self.reword(message.strip()))
+        raise MGCError("\n".join([said, *hints, *self.explain(message)])) from ex
 
     def valid(self) -> set[str]:
         """List what can be given, as it is typed."""
@@ -70,6 +74,27 @@ class HelpfulParser:
         leaves = {name.rsplit(".", 1)[-1]: valid[name] for name in valid}
         leaf = nearest(typed.rsplit(".", 1)[-1], leaves)
         return leaves[leaf] if leaf else None
+
+
+def _digest(message: str) -> str:
+    r"""Shorten what the parser says of every type that a value could have had: the key, and the last that is wrong.
+
+    Example:
+        >>> _digest('Parser key "data":\n Does not validate\n Subtypes: a\n Errors:\n - No module x\n - a path')
+        '`data`: No module x'
+    """
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if len(lines) <= LINES:
+        return message
+    keys, reasons = _KEY.findall(message), []
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith("- ") and not line.startswith(_NO_REASON):
+            ends = line.endswith(":") and not following.startswith("- ")
+            reasons.append(f"{line[2:]} {following}" if ends else line[2:])
+    reasons = [reason for reason in reasons if not reason.startswith("Parser key")] or lines[1:2]
+    given = next((line for line in reversed(lines) if line.startswith("Given value:")), "")
+    said = _CLASS.sub(r"\1", reasons[0] if len(reasons) == 1 else "; ".join(dict.fromkeys(reasons[:2])))
+    return f"`{'.'.join(keys)}`: {said[:300]}" + (f". {given[:120]}" if given and "Got value" not in said else "")
 
 
 def _wrong_choice(message: str) -> str | None:

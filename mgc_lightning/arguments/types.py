@@ -46,7 +46,18 @@ Count = Annotated[int, Metavar("N"), Within(1)]
 """At least 1."""
 Whole = Annotated[int, Metavar("N"), Within(0)]
 """A count that may be none, a seed, a level."""
+CropSide = Annotated[int, Metavar("PX"), Within(1, 4096)]
+"""Side of the crops of a network."""
+Channels = Annotated[int, Metavar("N"), Within(0, 4096)]
+Width = Annotated[int, Metavar("N"), Within(1, 4096)]
+Batch = Annotated[int, Metavar("N"), Within(1, 65536)]
+Workers = Annotated[int, Metavar("N"), Within(0, 1024)]
+Samples = Annotated[int, Metavar("N"), Within(1, 10**12)]
+Views = Annotated[int, Metavar("N"), Within(1, 64)]
+Seed = Annotated[int, Metavar("N"), Within(0, 2**63 - 1)]
 Pixels = Annotated[int, Metavar("PX"), Within(1)]
+Focal = Annotated[float, Metavar("PX"), Within(1, 1e7)]
+Weight = Annotated[float, Metavar("WEIGHT"), Within(0)]
 Seconds = Annotated[float, Metavar("SECONDS"), Within(0)]
 Degrees = Annotated[float, Metavar("DEGREES")]
 Share = Annotated[float, Metavar("SHARE"), Within(0, 1)]

@@ -7,6 +7,8 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Width
 from mgc_lightning.encoders.normalisation import ImageNormalisation
 from mgc_lightning.errors import check_choice
 
@@ -89,7 +91,8 @@ class ResNet(nn.Module):
         (torch.Size([2, 64, 3, 3]), 64)
     """
 
-    def __init__(self, depth: Depth = 50, width: int = 64, normalise: bool = True) -> None:
+    @checked
+    def __init__(self, depth: Depth = 50, width: Width = 64, normalise: bool = True) -> None:
         super().__init__()
         stages = stages_of(depth)
         self.config = {"depth": depth, "width": width, "normalise": normalise}

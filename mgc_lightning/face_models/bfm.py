@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from mgc_lightning.errors import MGCError, require
 from mgc_lightning.face_models.conversion import RawFaceModel, directions, finish, single_vertices, take
 from mgc_lightning.face_models.model_data import RENDER_REGION, FaceModelData
+from mgc_lightning.files.matlab import read_mat
+from mgc_lightning.files.reading import reason
 
 LICENCE = "Basel Face Model licence: non-commercial research, no redistribution (University of Basel)"
 OFFICIAL_MAIN_POSE = (0.0, 0.0, 3.141593, 0.17440447, 9.1053238, 4994.3359)
@@ -147,9 +148,9 @@ def open_h5(path: Path) -> Any:
     h5py = require("h5py", "face-models")
     try:
         return h5py.File(path, "r")
-    except OSError as error:
-        reason = "there is no such file" if not path.is_file() else "it is no HDF5 file, or it is cut off"
-        raise MGCError(f"{path} cannot be read: {reason} ({error})") from error
+    except Exception as error:  # h5py raises what HDF5 says, in many kinds
+        why = "there is no such file" if not path.is_file() else "it is no HDF5 file, or it is cut off"
+        raise MGCError(f"{path} cannot be read: {why} ({reason(error)})") from error
 
 
 def open_mat(path: Path) -> dict[str, Any]:
@@ -159,11 +160,10 @@ def open_mat(path: Path) -> dict[str, Any]:
         MGCError: if it is absent, cut off or no MATLAB file.
     """
     try:
-        return scipy.io.loadmat(str(path), appendmat=False)
-    # scipy's reader has no error of its own: cut files end in any of many.
-    except Exception as error:
-        reason = "there is no such file" if not path.is_file() else "it is no MATLAB file, or it is cut off"
-        raise MGCError(f"{path} cannot be read: {reason} ({error})") from error
+        return read_mat(path)
+    except MGCError as error:
+        why = "there is no such file" if not path.is_file() else "it is no MATLAB file, or it is cut off"
+        raise MGCError(f"{path} cannot be read: {why} ({error})") from error
 
 
 def _mask(index: np.ndarray, count: int, path: Path, key: str) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import numpy as np
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.fallback_albedo import fallback_albedo
 from mgc_lightning.face_models.model_data import FACE_MASK, RENDER_REGION, FaceModelData, FaceModelInfo, SourceFile
+from mgc_lightning.files.reading import reading
 from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
 from mgc_lightning.geometry.main_pose import fit_main_pose
 
 FACE_RADIUS = 95.0
 """Radius in mm around the nose tip of the face that evaluation measures."""
+MOST_UNPACKED = 1000
+"""Bytes of an array for one byte in its file: no compression of face models comes near."""
 EYE_CORNERS = (60.0, 130.0)
 """Distance in mm within which any adult's outer eye corners lie; other distances mean other units."""
 
@@ -213,12 +217,11 @@ def take(table: Any, key: str, origin: Path, shape: tuple[int | None, ...] | Non
             ...
         mgc_lightning.errors.MGCError: model.h5: `shape_mean` has shape (9,), expected (None, 3) (None: any)
     """
-    try:
+    if key not in table:
+        raise MGCError(f"{origin} has no `{key}`: it is another file, or another version of it")
+    with reading(origin, f"`{key}` cannot be read, the file may be cut off"):
+        _check_stored(table[key], origin, key)
         array = np.asarray(table[key])
-    except KeyError as error:
-        raise MGCError(f"{origin} has no `{key}`: it is another file, or another version of it") from error
-    except (OSError, ValueError, TypeError) as error:
-        raise MGCError(f"{origin}: `{key}` cannot be read ({error}); the file may be cut off") from error
     fits = shape is None or (
         array.ndim == len(shape)
         and all(want is None or got == want for got, want in zip(array.shape, shape, strict=True))
@@ -226,6 +229,18 @@ def take(table: Any, key: str, origin: Path, shape: tuple[int | None, ...] | Non
     if not fits:
         raise MGCError(f"{origin}: `{key}` has shape {array.shape}, expected {shape} (None: any)")
     return array
+
+
+def _check_stored(value: Any, origin: Path, key: str) -> None:
+    """Refuse an array that an HDF5 file claims to be far larger than what it holds of it."""
+    stored = getattr(getattr(value, "id", None), "get_storage_size", None)
+    if stored is None:
+        return
+    claimed = prod(value.shape) * value.dtype.itemsize
+    if claimed > MOST_UNPACKED * max(int(stored()), 4096):
+        raise MGCError(
+            f"{origin}: `{key}` claims {value.shape} of {value.dtype}, of which the file holds {stored()} bytes"
+        )
 
 
 def directions(matrix: np.ndarray, count: int | None = None) -> np.ndarray:

@@ -14,6 +14,7 @@ from mgc_lightning.face_models.conversion import RawFaceModel, finish, take
 from mgc_lightning.face_models.landmark_transfer import transfer_landmarks
 from mgc_lightning.face_models.model_data import FaceModelData
 from mgc_lightning.face_models.storage import read_face_model
+from mgc_lightning.files.arrays import read_npz
 from mgc_lightning.files.places import PACKAGE
 from mgc_lightning.files.unpickle import load_arrays
 
@@ -119,12 +120,7 @@ def read_arrays(path: Path) -> dict[str, Any]:
         MGCError: if the file cannot be read, or holds something else.
     """
     if path.suffix == ".npz":
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return {key: file[key] for key in file.files}
-        # numpy and zipfile raise many things for a cut file.
-        except Exception as error:
-            raise MGCError(f"{path} cannot be read as arrays without pickles ({error})") from error
+        return dict(read_npz(path))
     content = load_arrays(path)
     if not isinstance(content, dict):
         raise MGCError(f"{path} holds {type(content).__name__}, expected a dictionary of arrays")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -11,6 +10,9 @@ import numpy as np
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.conversion import RawFaceModel, finish, single_vertices
 from mgc_lightning.face_models.model_data import FaceModelData
+from mgc_lightning.files.names import inside
+from mgc_lightning.files.reading import reason
+from mgc_lightning.files.text import parse_json, read_text
 
 LICENCE = "MIT, Copyright (c) 2020 USC Institute for Creative Technologies"
 NEUTRAL = "generic_neutral_mesh.obj"
@@ -41,7 +43,10 @@ def load_ict(path: Path) -> FaceModelData:
     indices = _read_indices(folder)
     verts, faces, uv = read_obj(folder / NEUTRAL)
     kept = min(PARTS["eyeballs"], len(verts))
-    names = indices["expressions"]
+    names, place = indices["expressions"], folder / INDICES
+    if not isinstance(names, list):
+        raise MGCError(f"{place}: expected a list `expressions`, got {type(names).__name__}")
+    shapes = [inside(folder, f"{name}.obj", place) for name in names]
     modes = sorted(folder.glob("identity*.obj"))
     if not modes:
         raise MGCError(f"{folder} has no identity000.obj and following: it is not ICT-FaceKit's FaceXModel")
@@ -54,7 +59,7 @@ def load_ict(path: Path) -> FaceModelData:
             licence=LICENCE,
             mean=CENTIMETRE * verts[:kept],
             identity_basis=_offsets(modes, verts, kept),
-            expression_basis=_offsets([folder / f"{name}.obj" for name in names], verts, kept),
+            expression_basis=_offsets(shapes, verts, kept),
             expression_sigma=np.full(len(names), ARKIT_SIGMA),
             expression_names=list(names),
             faces=faces,
@@ -64,7 +69,7 @@ def load_ict(path: Path) -> FaceModelData:
             regions=regions,
             uv=None if uv is None else uv[:kept],
         ),
-        [folder / INDICES, folder / NEUTRAL, *modes, *(folder / f"{name}.obj" for name in names)],
+        [folder / INDICES, folder / NEUTRAL, *modes, *shapes],
     )
 
 
@@ -107,7 +112,7 @@ def read_obj(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
             if texture is not None and uv is not None:
                 uv[polygon] = texture[[int(corner[1]) - 1 for corner in corners]]
     except (ValueError, IndexError) as error:
-        raise MGCError(f"{path}: a face cannot be read ({error})") from error
+        raise MGCError(f"{path}: a face cannot be read ({reason(error)})") from error
     faces = np.array(triangles, dtype=np.int64).reshape(-1, 3)
     if not len(faces) or faces.min() < 0 or faces.max() >= len(verts):
         raise MGCError(f"{path}: its faces do not index its {len(verts)} vertices; it may be cut off")
@@ -130,22 +135,21 @@ def _rows(text: str, key: str, width: int, path: Path) -> np.ndarray:
     try:
         return np.array(" ".join(lines).split(), dtype=np.float64).reshape(len(lines), -1)[:, :width]
     except ValueError as error:
-        raise MGCError(f"{path}: its `{key}` lines cannot be read ({error}); it may be cut off") from error
+        raise MGCError(f"{path}: its `{key}` lines cannot be read ({reason(error)}); it may be cut off") from error
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path)
+    except MGCError as error:
         raise MGCError(f"{path} cannot be read ({error}); give the folder FaceXModel of ICT-FaceKit") from error
 
 
 def _read_indices(folder: Path) -> dict[str, list]:
     path = folder / INDICES
-    try:
-        indices = json.loads(_read(path))
-    except ValueError as error:
-        raise MGCError(f"{path} is no JSON ({error}); it may be cut off") from error
+    indices = parse_json(_read(path), path)
+    if not isinstance(indices, dict):
+        raise MGCError(f"{path}: expected an object, got {type(indices).__name__}")
     for key in ("expressions", "idx_to_landmark_verts"):
         if key not in indices:
             raise MGCError(f"{path} has no `{key}`: it is another file, or another version of it")

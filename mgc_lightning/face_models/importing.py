@@ -16,6 +16,7 @@ from mgc_lightning.face_models.ict import load_ict
 from mgc_lightning.face_models.model_data import FaceModelData
 from mgc_lightning.face_models.names import EMBEDDED, OWNERS_FILES, ImportedModel
 from mgc_lightning.face_models.storage import read_face_model, save_face_model
+from mgc_lightning.files.reading import reading
 
 LOADERS: dict[ImportedModel, Callable[[Path], FaceModelData]] = {
     "bfm09": load_bfm09,
@@ -58,10 +59,20 @@ def import_face_model(
     path = Path(source).expanduser()
     if not path.exists():
         raise MGCError(f"{path} does not exist; `{kind}` is converted from {OWNERS_FILES[kind]}")
-    data = LOADERS[kind](path)
+    data = read_owners_files(kind, path)
     data.info.name = name
     target = (converted_folder() if folder is None else Path(folder)) / f"{name}.safetensors"
     return save_face_model(data, target, half=False)
+
+
+def read_owners_files(kind: ImportedModel, path: Path) -> FaceModelData:
+    """Read a face model as its owners distribute it; whatever is wrong with their files is told in one message.
+
+    Raises:
+        MGCError: if it cannot be read, or is another file.
+    """
+    with reading(path, f"cannot be converted as `{kind}`"):
+        return LOADERS[kind](path)
 
 
 class ModelEntry(NamedTuple):

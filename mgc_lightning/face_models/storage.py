@@ -6,19 +6,22 @@ Bases may be half precision on disk and are float32 in memory. Nothing that coul
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse
-from safetensors import SafetensorError, safe_open
-from safetensors import numpy as safetensors_numpy
+import torch
+from safetensors.torch import save_file
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.model_data import FaceModelData, FaceModelInfo, SourceFile
+from mgc_lightning.files.arrays import read_npz
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.checksum import with_checksum
+from mgc_lightning.files.reading import excerpt, reading
+from mgc_lightning.files.weights import read_tensors
 
 FORMAT = "mgc-lightning face model"
 VERSION = 1
@@ -70,7 +73,8 @@ def save_face_model(data: FaceModelData, path: str | Path, half: bool = True) ->
         if path.suffix == ".npz":
             np.savez_compressed(temporary, metadata=np.array(text), **arrays)  # type: ignore[arg-type]
         elif path.suffix == ".safetensors":
-            safetensors_numpy.save_file(arrays, temporary, metadata={"face_model": text})
+            tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}
+            save_file(tensors, temporary, metadata=with_checksum(tensors, {"face_model": text}))
         else:
             raise MGCError(f"A face model is written as .npz or .safetensors, got {path.name}")
     return path
@@ -100,7 +104,8 @@ def read_face_model(path: str | Path) -> FaceModelData:
     missing = [key for key in (*FLOATS, *INTEGERS, "regions") if key not in arrays]
     if missing:
         raise MGCError(f"{path} is not a whole face model: missing {', '.join(missing)}; convert it again")
-    return _from_arrays(info, arrays, path).validate(str(path))
+    with reading(path, "is not a whole face model"):
+        return _from_arrays(info, arrays, path).validate(str(path))
 
 
 def _to_arrays(data: FaceModelData, half: bool) -> dict[str, np.ndarray]:
@@ -147,23 +152,14 @@ def _from_arrays(info: FaceModelInfo, arrays: dict[str, np.ndarray], path: Path)
 
 
 def _read_npz(path: Path) -> tuple[str, dict[str, np.ndarray]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise MGCError(f"{path} cannot be read as a face model ({error})") from error
+    arrays = read_npz(path)
     text = str(arrays.pop("metadata", ""))
     return text, arrays
 
 
 def _read_safetensors(path: Path) -> tuple[str, dict[str, np.ndarray]]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get("face_model", "")
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise MGCError(f"{path} cannot be read as a face model ({error})") from error
-    return text, arrays
+    metadata, tensors = read_tensors(path)
+    return metadata.get("face_model", ""), {key: tensor.numpy() for key, tensor in tensors.items()}
 
 
 def _read_info(path: Path, text: str) -> FaceModelInfo:
@@ -174,11 +170,14 @@ def _read_info(path: Path, text: str) -> FaceModelInfo:
         version = header.pop("version")
         header["sources"] = [SourceFile(**source) for source in header["sources"]]
         info = FaceModelInfo(**header)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        newer = version > VERSION
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MGCError(
             f"{path} is not a face model of this project: its metadata does not say `{FORMAT}`. "
             "Convert BFM, FLAME or ICT files first."
         ) from error
-    if version > VERSION:
-        raise MGCError(f"{path} has format version {version}, this program reads up to {VERSION}: update it")
+    if newer:
+        raise MGCError(
+            f"{path} has format version {excerpt(str(version))}, this program reads up to {VERSION}: update it"
+        )
     return info

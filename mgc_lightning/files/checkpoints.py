@@ -5,19 +5,26 @@ from __future__ import annotations
 import pickle
 import pydoc
 import sys
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.checksum import check_archive
+from mgc_lightning.files.reading import excerpt, reason
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a Lightning checkpoint on the CPU without running anything that it contains.
 
+    Its archive is read through first, and compared with the checksums that torch has written there.
+
     Raises:
-        MGCError: if there is no such file, or it is no checkpoint, or it holds more than tensors and plain values.
+        MGCError: if there is no such file, it is damaged, no checkpoint, or holds more than tensors and plain values.
 
     Example:
         >>> import tempfile
@@ -29,17 +36,24 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     file = Path(path)
     if not file.is_file():
         raise MGCError(f"No checkpoint at `{path}`.")
+    check_archive(file)
     try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise MGCError(
             f"`{path}` is not a checkpoint of this program: it is damaged, or holds objects besides tensors and plain "
             "values, which could run code and are not read"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise MGCError(f"`{path}` is not a checkpoint of this program: {str(error).splitlines()[0]}") from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+    except Exception as error:  # the restricted unpickler and the archive's reader raise many kinds
+        raise MGCError(f"`{path}` is not a checkpoint of this program: {reason(error)}") from error
+    state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
+    if not isinstance(state, Mapping):
         raise MGCError(f"`{path}` is not a Lightning checkpoint: expected a dictionary with `state_dict`.")
+    odd = next((key for key, value in state.items() if not isinstance(key, str) or not isinstance(value, Tensor)), None)
+    if odd is not None:
+        raise MGCError(f"`{path}`: `state_dict` holds {excerpt(repr(odd))}, which is no tensor with a name")
     return checkpoint
 
 
@@ -85,7 +99,8 @@ def reconcile(
         for name in sorted(theirs.keys() | ours.keys()):
             if not _agree(name, theirs.get(name), ours.get(name)):
                 who = "the checkpoint's is used, the config does not set it" if taken else "the config's is used"
-                report.append(f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} in the config; {who}.")
+                there, here = (excerpt(repr(values.get(name)), 120) for values in (theirs, ours))
+                report.append(f"{excerpt(name)} is {there} there and {here} in the config; {who}.")
         if taken:
             used[key] = stored[key]
     return used, report

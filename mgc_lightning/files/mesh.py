@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +19,9 @@ from torch import Tensor
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.plain_obj import parse_plain_obj
+from mgc_lightning.files.reading import excerpt, reading, reason
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,13 +102,9 @@ def read_mesh(path: str | os.PathLike[str], require_faces: bool = True) -> MeshF
         raise MGCError(f"{source}: expected a mesh file among {sorted(_READERS)}, got {source.suffix!r}")
     if not source.is_file():
         raise MGCError(f"{source}: no such mesh file")
-    try:
+    with reading(source, f"could not be read as {source.suffix}"):
         verts, faces, colors = reader(source)
-    except MGCError:
-        raise
-    except Exception as error:  # parsers raise anything on foreign bytes
-        raise MGCError(f"{source}: could not be read as {source.suffix} ({error})") from error
-    return _checked(str(source), verts, faces, colors, require_faces)
+        return _checked(str(source), verts, faces, colors, require_faces)
 
 
 def _array(values: ArrayLike | Tensor) -> NDArray:
@@ -162,6 +163,7 @@ def _write_glb(path: Path, mesh: MeshFile) -> None:
 
 def _read_obj(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
     data = path.read_bytes()
+    _tell_if_torn(path, data)
     plain = parse_plain_obj(data)
     if plain is not None:
         verts, triangles = plain
@@ -183,12 +185,28 @@ def _read_obj(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
                 corners = [corner - 1 if corner > 0 else len(points) + corner for corner in corners]
                 faces.extend((corners[0], b, c) for b, c in pairwise(corners[1:]))
         except ValueError as error:
-            raise MGCError(f"{path}, line {number}: expected OBJ, got {line[:60]!r} ({error})") from error
+            raise MGCError(
+                f"{path}, line {number}: expected OBJ, got {excerpt(repr(line), 60)} ({reason(error)})"
+            ) from error
     if not points:
         raise MGCError(f"{path}: expected an OBJ file with vertices, found no `v` line")
     verts = _rectangular(path, points)
     colors = _as_unit_colors(verts[:, -3:]) if verts.shape[1] in (6, 7) else None
     return verts[:, :3], np.array(faces, np.int64).reshape(-1, 3), colors
+
+
+def _tell_if_torn(path: Path, data: bytes) -> None:
+    """Say what tells that an OBJ file is cut off: it has no counts but those that some writers put into comments."""
+    for kind, letter in ((b"Vertices", b"v"), (b"Faces", b"f")):
+        claimed = re.search(rb"^#\s*%s:\s*(\d{1,12})\s*$" % kind, data[:4096], re.MULTILINE | re.IGNORECASE)
+        count = len(re.findall(rb"^%s[ \t]" % letter, data, re.MULTILINE)) if claimed else 0
+        if claimed and count < int(claimed[1]):
+            logger.warning(
+                "%s: its comment counts %s %s, the file has %d.", path, int(claimed[1]), kind.decode(), count
+            )
+            return
+    if data and not data.endswith((b"\n", b"\r")):
+        logger.warning("%s: its last line is not ended: the file may be cut off.", path)
 
 
 def _before_comment(words: list[str]) -> list[str]:
@@ -214,6 +232,7 @@ def _read_ply(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
         found = trimesh.exchange.ply.load_ply(stream, fix_texture=False, skip_materials=True)
     if "vertices" not in found:
         raise MGCError(f"{path}: expected a PLY file with vertices, found none")
+    _check_counts(path, len(found["vertices"]), len(found.get("faces", [])))
     colors = found.get("vertex_colors")
     if colors is not None:
         colors = np.asarray(colors)[:, :3] / (255.0 if np.asarray(colors).dtype.kind in "ui" else 1.0)
@@ -221,6 +240,24 @@ def _read_ply(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
     if faces.ndim == 2 and faces.shape[1] > 3:
         faces = np.concatenate([faces[:, [0, k, k + 1]] for k in range(1, faces.shape[1] - 1)])
     return np.asarray(found["vertices"]), faces, colors
+
+
+def _check_counts(path: Path, verts: int, faces: int) -> None:
+    """Compare what was read with the counts of the header; polygons give more triangles than there are faces.
+
+    Raises:
+        MGCError: if the file holds less than it says.
+    """
+    data = path.read_bytes()
+    head = data[: max(0, data[:65536].find(b"end_header"))]
+    claimed = {kind: int(count) for kind, count in re.findall(rb"^element (\w+) (\d{1,12})\s*$", head, re.MULTILINE)}
+    if verts != claimed.get(b"vertex", verts) or faces < claimed.get(b"face", 0):
+        raise MGCError(
+            f"{path}: expected {claimed.get(b'vertex', 0)} vertices and {claimed.get(b'face', 0)} faces as its header "
+            f"says, got {verts} and {faces}: it is cut off, or damaged"
+        )
+    if b"format ascii" in head and not data.endswith((b"\n", b"\r")):
+        logger.warning("%s: its last line is not ended: the file may be cut off.", path)
 
 
 def _read_glb(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:

@@ -18,11 +18,17 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.images import check_size
 from mgc_lightning.files.mesh import linear_to_srgb, read_mesh
+from mgc_lightning.files.names import inside, safe_name
+from mgc_lightning.files.reading import reading
+from mgc_lightning.files.text import read_text
 
 SUFFIXES = (".obj", ".ply", ".glb")
 LARGEST = 4096
 """Longest side in px of an image; larger ones are shrunk, for memory."""
+MOST_BYTES = 2**31
+"""Of an OBJ that is searched for its materials."""
 FLAT = 8
 """Side in px of the image that stands for a material of one colour."""
 
@@ -71,6 +77,11 @@ def read_textured_mesh(path: str | os.PathLike[str]) -> TexturedMesh:
         raise MGCError(f"{source}: expected a scan among {SUFFIXES}, got {source.suffix!r}")
     if not source.is_file():
         raise MGCError(f"{source}: no such scan")
+    with reading(source, "could not be read as a textured mesh"):
+        return _read(source)
+
+
+def _read(source: Path) -> TexturedMesh:
     # The careful reader first: its messages name what is wrong with a file.
     plain = read_mesh(source) if source.suffix.lower() != ".glb" else None
     named = _named_images(source)
@@ -90,11 +101,9 @@ def read_textured_mesh(path: str | os.PathLike[str]) -> TexturedMesh:
 
 
 def _parts(source: Path) -> list[trimesh.Trimesh]:
-    try:
+    with reading(source, "could not be read as a textured mesh"):
         scene = trimesh.load_scene(source, process=False)
         parts = [_placed(scene, node) for node in scene.graph.nodes_geometry]
-    except Exception as error:  # parsers raise anything on foreign bytes
-        raise MGCError(f"{source}: could not be read as a textured mesh ({error})") from error
     parts = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if not parts:
         raise MGCError(f"{source}: expected a mesh with faces, found none")
@@ -115,17 +124,18 @@ def _image(part: trimesh.Trimesh, source: Path, named: dict[str, str]) -> Image.
         return None
     image = getattr(visual.material, "image", None) or getattr(visual.material, "baseColorTexture", None)
     if source.suffix.lower() == ".glb":
-        return None if image is None else _shrunk(image)
+        return None if image is None else _shrunk(image, source)
     # trimesh makes up an image where the file names none, and says nothing where the one that it names is missing.
     name = named.get("" if source.suffix.lower() == ".ply" else str(visual.material.name))
     if name is None:
         return None
     if image is None:
         raise MGCError(f"{source}: its texture {name} is not there, or is no image; put it beside the scan")
-    return _shrunk(image)
+    return _shrunk(image, source)
 
 
-def _shrunk(image: Image.Image) -> Image.Image:
+def _shrunk(image: Image.Image, source: object) -> Image.Image:
+    check_size(image.size, source)
     factor = LARGEST / max(image.size)
     rgb = image.convert("RGB")
     size = [max(1, round(side * factor)) for side in image.size]
@@ -142,10 +152,10 @@ def _named_images(source: Path) -> dict[str, str]:
         head = source.read_bytes()[:65536].split(b"end_header")[0].decode("utf-8", errors="replace")
         comments = [line.split(maxsplit=2) for line in head.splitlines()]
         names = [words[2] for words in comments if len(words) == 3 and words[1].lower() == "texturefile"]
-        return {"": names[0]} if names else {}
+        return {"": safe_name(names[0].strip(), source, nested=True)} if names else {}
     images: dict[str, str] = {}
     for words in _lines(source, ("mtllib",)) if source.suffix.lower() == ".obj" else ():
-        library = source.parent / words[1]
+        library = inside(source.parent, words[1], source, nested=True)
         if not library.is_file():
             raise MGCError(
                 f"{source}: its materials {words[1]} are not there; put them, and the image, beside the scan"
@@ -155,13 +165,14 @@ def _named_images(source: Path) -> dict[str, str]:
             if keyword == "newmtl":
                 material = value
             else:
-                images[material] = value.split()[-1] if value.startswith("-") else value
+                name = value.split()[-1] if value.startswith("-") else value
+                images[material] = safe_name(name, library, nested=True)
     return images
 
 
 def _lines(path: Path, keywords: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Give keyword and rest of the lines that begin with one of the keywords."""
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_text(path, others="replace", most=MOST_BYTES).splitlines():
         words = line.split(maxsplit=1)
         if len(words) == 2 and words[0] in keywords:
             yield words[0], words[1].strip()

@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.arrays import read_header, read_npy
+from mgc_lightning.files.pickle_limits import check_opcodes
+from mgc_lightning.files.reading import excerpt, reason
+
+LARGEST = 2 * 2**30
+"""Bytes of a pickle; FLAME has 50 million."""
 
 
 class ArrayShell:
@@ -53,13 +59,46 @@ def _reconstruct_shell(cls: type, base: type, state: Any) -> Any:
     return cls()
 
 
+class _Array:
+    """Stand for numpy's array where a pickle names it: called, it could take any memory."""
+
+    def __new__(cls, *args: Any) -> Any:
+        raise pickle.UnpicklingError("an array that is not made of its bytes")
+
+
+def _reconstruct(cls: type, shape: Any, kind: Any) -> Any:
+    """Make the empty array that numpy's pickles begin with; its values come later, with their bytes."""
+    if cls is not _Array or tuple(shape) != (0,):
+        raise pickle.UnpicklingError("an array that is not made of its bytes")
+    return _MULTIARRAY._reconstruct(np.ndarray, (0,), kind)
+
+
+def _scalar(dtype: Any, value: Any = None) -> Any:
+    """Make a number of its bytes."""
+    if isinstance(value, str):
+        value = value.encode("latin1")
+    if not isinstance(dtype, np.dtype) or dtype.hasobject or not isinstance(value, bytes):
+        raise pickle.UnpicklingError("a number that is not made of its bytes")
+    return _MULTIARRAY.scalar(dtype, value)
+
+
+def _dtype(name: Any, *copy: Any) -> Any:
+    """Make a type of its short name, as numpy's pickles do; fields come with its state."""
+    if not isinstance(name, str | bytes) or len(name) > 32:
+        raise pickle.UnpicklingError("a type without a name")
+    return np.dtype(name if isinstance(name, str) else name.decode("latin1"), *copy)
+
+
+_CORE: Any = getattr(np, "_core", None) or np.core  # numpy 1 has `core` alone
+_MULTIARRAY = _CORE.multiarray
+
+
 def _numpy_names() -> dict[tuple[str, str], Any]:
-    own: Any = getattr(np, "_core", None) or np.core  # numpy 1 has `core` alone
-    names: dict[tuple[str, str], Any] = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
+    names: dict[tuple[str, str], Any] = {("numpy", "ndarray"): _Array, ("numpy", "dtype"): _dtype}
     for core in ("numpy.core", "numpy._core"):
-        for name in ("_reconstruct", "scalar"):
-            names[f"{core}.multiarray", name] = getattr(own.multiarray, name)
-        names[f"{core}.numeric", "_frombuffer"] = own.numeric._frombuffer
+        names[f"{core}.multiarray", "_reconstruct"] = _reconstruct
+        names[f"{core}.multiarray", "scalar"] = _scalar
+        names[f"{core}.numeric", "_frombuffer"] = _CORE.numeric._frombuffer
     return names
 
 
@@ -98,7 +137,13 @@ class ArrayUnpickler(pickle.Unpickler):
             return ADMITTED[module, name]
         if module.split(".")[0] == "chumpy":
             return ChumpyShell
-        raise pickle.UnpicklingError(f"`{module}.{name}`")
+        raise pickle.UnpicklingError(f"`{excerpt(module)}.{excerpt(name)}`")
+
+
+def _load(data: bytes) -> Any:
+    """Follow a pickle whose sizes were looked at."""
+    check_opcodes(data)
+    return plain(ArrayUnpickler(io.BytesIO(data), encoding="latin1").load())
 
 
 def load_arrays(path: str | Path) -> Any:
@@ -118,35 +163,30 @@ def load_arrays(path: str | Path) -> Any:
     """
     path = Path(path)
     try:
-        with path.open("rb") as stream:
-            if stream.read(6) == b"\x93NUMPY":
-                stream.seek(0)
-                return _load_npy(stream)
-            stream.seek(0)
-            return plain(ArrayUnpickler(stream, encoding="latin1").load())
+        if path.stat().st_size > LARGEST:
+            raise MGCError(f"{path}: expected a pickle of at most {LARGEST / 2**30:.0f} GB")
+        data = path.read_bytes()
+        return _load_npy(path, data) if data.startswith(b"\x93NUMPY") else _load(data)
+    except MGCError:
+        raise
     except pickle.UnpicklingError as error:
         raise MGCError(
             f"{path} is refused: its pickle asks for {error}, and only arrays of numpy, scipy.sparse and chumpy "
             "are admitted. Nothing of it was run."
         ) from error
     except OSError as error:
-        raise MGCError(f"{path} cannot be read ({error})") from error
+        raise MGCError(f"{path} cannot be read ({reason(error)})") from error
     # A cut or foreign stream ends in any of many errors inside the unpickler or numpy.
     except Exception as error:
-        raise MGCError(f"{path} cannot be read as a pickle of arrays, it may be cut off ({error})") from error
+        raise MGCError(f"{path} cannot be read as a pickle of arrays, it may be cut off ({reason(error)})") from error
 
 
-def _load_npy(stream: BinaryIO) -> Any:
-    version = np.lib.format.read_magic(stream)
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    shape, _, dtype = read_header[version](stream)
+def _load_npy(path: Path, data: bytes) -> Any:
+    stream = io.BytesIO(data)
+    shape, _, dtype = read_header(stream)
     if not dtype.hasobject:
-        stream.seek(0)
-        return np.lib.format.read_array(stream, allow_pickle=False)
-    value = plain(ArrayUnpickler(io.BytesIO(stream.read()), encoding="latin1").load())
+        return read_npy(path)
+    value = _load(stream.read())
     return value.item() if shape == () and isinstance(value, np.ndarray) else value
 
 
@@ -159,6 +199,25 @@ def plain(value: Any) -> Any:
         >>> plain({"J": shell})["J"].tolist()
         [1.0, 1.0, 1.0]
     """
+    return _plain(value, {})
+
+
+def _plain(value: Any, known: dict[int, Any]) -> Any:
+    """Turn each object once: those that hold themselves have no end, those that are held often would become many."""
+    if not isinstance(value, ArrayShell | dict | list | tuple | np.ndarray):
+        return value
+    if id(value) not in known:
+        known[id(value)] = _UNFINISHED
+        known[id(value)] = _turned(value, known)
+    if known[id(value)] is _UNFINISHED:
+        raise ValueError("an object that holds itself")
+    return known[id(value)]
+
+
+_UNFINISHED = object()
+
+
+def _turned(value: Any, known: dict[int, Any]) -> Any:
     if isinstance(value, ChumpyShell):
         if not isinstance(value.state.get("x"), np.ndarray):
             raise ValueError("a chumpy expression without values")
@@ -166,13 +225,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, SparseShell):
         return _sparse(value)
     if isinstance(value, dict):
-        return {plain(key): plain(entry) for key, entry in value.items()}
+        return {_plain(key, known): _plain(entry, known) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(plain(entry) for entry in value)
+        return type(value)(_plain(entry, known) for entry in value)
     if isinstance(value, np.ndarray) and value.dtype.hasobject:
         converted = np.empty(value.shape, dtype=object)
         for index, entry in np.ndenumerate(value):
-            converted[index] = plain(entry)
+            converted[index] = _plain(entry, known)
         return converted
     return value
 

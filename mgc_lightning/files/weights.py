@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.checksum import check_tensors, with_checksum
+from mgc_lightning.files.reading import excerpt, reason
 
 OFFICIAL_FORMAT = "mgc-lightning official weights"
 
@@ -25,10 +27,33 @@ def read_tensors(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         Its metadata, and its tensors on the CPU.
 
     Raises:
-        MGCError: if it cannot be read.
+        MGCError: if it cannot be read, or its content differs from its checksum.
     """
     with _opened(path) as file:
-        return file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    check_tensors(tensors, metadata, path)
+    return metadata, tensors
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file with the checksum of its content, whole or not at all.
+
+    Args:
+        path: the file.
+        tensors: contiguous, on the CPU.
+        metadata: what they are.
+
+    Example:
+        >>> import tempfile, torch
+        >>> path = Path(tempfile.mkdtemp()) / "mine.safetensors"
+        >>> write_tensors(path, {"weight": torch.ones(2)}, {"about": "ones"})
+        >>> metadata, tensors = read_tensors(path)
+        >>> metadata["about"], tensors["weight"].tolist()
+        ('ones', [1.0, 1.0])
+    """
+    with atomic_path(path) as temporary:
+        save_file(dict(tensors), str(temporary), metadata=with_checksum(tensors, metadata))
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
@@ -46,8 +71,10 @@ def _opened(path: str | Path) -> Iterator[Any]:
     try:
         with safe_open(str(path), framework="pt") as file:
             yield file
-    except (SafetensorError, OSError, ValueError) as error:
-        raise MGCError(f"{path}: not a safetensors file, or damaged ({error})") from error
+    except MGCError:
+        raise
+    except Exception as error:  # its own, and those of torch for types and shapes that cannot be
+        raise MGCError(f"{path}: not a safetensors file, or damaged ({reason(error)})") from error
 
 
 def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
@@ -64,16 +91,16 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str | P
     """
     try:
         module.load_state_dict(dict(state))
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError, TypeError) as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]]
-        raise MGCError(f"{source}: the weights do not fit the network: {' '.join(lines)[:400]}") from error
+        said = excerpt(" ".join(lines) or reason(error), 400)
+        raise MGCError(f"{source}: the weights do not fit the network: {said}") from error
 
 
 def save_official(state: dict[str, Tensor], path: str | Path, about: dict[str, str]) -> None:
     """Write tensors converted from an official network with what they are; `about` holds at least `network`."""
     header = json.dumps({"format": OFFICIAL_FORMAT, **about}, sort_keys=True)
-    with atomic_path(path) as temporary:
-        save_file(state, str(temporary), metadata={"official": header})
+    write_tensors(path, state, {"official": header})
 
 
 def read_official(path: str | Path, *networks: str) -> tuple[str, dict[str, Tensor]]:
@@ -98,7 +125,7 @@ def read_official(path: str | Path, *networks: str) -> tuple[str, dict[str, Tens
     if found is None or found not in networks:
         raise MGCError(
             f"{path} does not hold the official `{'` or `'.join(networks)}` network but "
-            f"{found or 'tensors of another program'}. Convert its checkpoint: mgc import-official --network "
+            f"{excerpt(found or 'tensors of another program')}. Convert its checkpoint: mgc import-official --network "
             f"{networks[0]} --checkpoint CHECKPOINT --output {path}"
         )
     return found, state
@@ -108,6 +135,6 @@ def official_network(metadata: Mapping[str, str]) -> str | None:
     """Tell which official network the metadata of a file name; None for any other file."""
     try:
         about = json.loads(metadata.get("official", "{}"))
-        return about.get("network") if about.get("format") == OFFICIAL_FORMAT else None
-    except (ValueError, AttributeError):
+        return str(about.get("network")) if about.get("format") == OFFICIAL_FORMAT else None
+    except (ValueError, AttributeError, RecursionError):
         return None

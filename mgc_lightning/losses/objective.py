@@ -10,6 +10,8 @@ import torch.distributed as dist
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Weight
 from mgc_lightning.errors import MGCError
 from mgc_lightning.losses.depth import DepthConsistency
 from mgc_lightning.losses.epipolar import EpipolarConsistency
@@ -61,11 +63,12 @@ class MGCObjective(nn.Module):
         ['pixel', 'depth', 'ssim', 'epipolar']
     """
 
+    @checked
     def __init__(
         self,
         weights: LossWeights | None = None,
-        landmark_detail: float = 5.0,
-        depth_tolerance: float = 5.0,
+        landmark_detail: Weight = 5.0,
+        depth_tolerance: Weight = 5.0,
         depth_scale_free: bool = False,
         identity: IdentityLoss | None = None,
         prior_ramp: Ramp | None = None,

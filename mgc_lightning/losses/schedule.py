@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, check_number
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Ramp:
     begin: float = 0.0
 
     def __post_init__(self) -> None:
+        check_number("start", self.start, -1e12, 1e12)
         if not 0 <= self.begin <= self.until <= 1:
             raise MGCError(f"A ramp needs 0 <= begin <= until <= 1; got begin={self.begin}, until={self.until}")
 

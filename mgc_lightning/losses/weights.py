@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from mgc_lightning.arguments.checked import Checked
+from mgc_lightning.arguments.types import Weight
 from mgc_lightning.losses.schedule import Ramp
 
 
@@ -38,20 +39,20 @@ class LossWeights(Checked):
         (1.9, 0.1, 0.0)
     """
 
-    photometric: float = 1.9
-    landmark: float = 1e-3
-    identity: float = 0.2
-    prior_identity: float = 1e-4
-    prior_expression: float = 0.8e-4
-    prior_albedo: float = 5.1e-7
-    pixel: float = 0.15
-    depth: float = 1e-4
-    epipolar: float = 1e-3
-    ssim: float = 0.0
+    photometric: Weight = 1.9
+    landmark: Weight = 1e-3
+    identity: Weight = 0.2
+    prior_identity: Weight = 1e-4
+    prior_expression: Weight = 0.8e-4
+    prior_albedo: Weight = 5.1e-7
+    pixel: Weight = 0.15
+    depth: Weight = 1e-4
+    epipolar: Weight = 1e-3
+    ssim: Weight = 0.0
 
 
 @dataclass
-class WeightedLoss:
+class WeightedLoss(Checked):
     """One row of the objective's table of terms: a built-in loss, or one of your own.
 
     Attributes:
@@ -67,7 +68,7 @@ class WeightedLoss:
     """
 
     loss: nn.Module
-    weight: float = 1.0
+    weight: Weight = 1.0
     ramp: Ramp | None = None
 
     def effective(self, progress: float) -> float:

@@ -23,6 +23,7 @@ from mgc_lightning.encoders.rebuild import rebuilding_trouble
 from mgc_lightning.encoders.registry import class_path, is_ours
 from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.checksum import seal
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
 from mgc_lightning.networks.files import load_network, write_network
 from mgc_lightning.networks.settings import ExportFormat
@@ -244,6 +245,7 @@ def _write_onnx(module: FaceNetwork, path: Path) -> Runner:
     program = onnx_program(module)
     program.model.metadata_props[NETWORK_KEY] = json.dumps(module.config)
     program.save(path, external_data=False)
+    path.write_bytes(seal(path.read_bytes()))
     return onnx_runner(path)
 
 

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.face_models import load_face_model
+from mgc_lightning.face_models import available_face_models, load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.files.names import safe_name
 
 
 def choose_face_model(
@@ -34,7 +35,10 @@ def choose_face_model(
         (4032, 16001)
     """
     if not isinstance(face_model, FaceModel):
-        source = stored["name"] if face_model is None else os.fspath(face_model)
+        # A name that is stored is one of a model, and leads to no file of this machine.
+        known = face_model is not None or stored["name"] in available_face_models()
+        name = stored["name"] if known else safe_name(stored["name"], "The stored network's face model")
+        source = name if face_model is None else os.fspath(face_model)
         try:
             face_model = load_face_model(source, stored["level"] if level is None else level)
         except MGCError as error:

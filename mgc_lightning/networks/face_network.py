@@ -18,6 +18,7 @@ from mgc_lightning.encoders.encoder import Encoder
 from mgc_lightning.encoders.registry import build_encoder, describe_encoder, same_encoder
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.files.reading import excerpt
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
 from mgc_lightning.networks.face_model_choice import check_face_model, choose_face_model
@@ -98,15 +99,33 @@ class FaceNetwork(nn.Module):
         self.focal = float(focal)
         self.output_scaling = output_scaling or OutputScaling.official()
         ratio = self.focal / DEFAULT_FOCAL
-        offset = torch.zeros(self.layout.total)
         pose = face_model.main_pose.detach().cpu() if main_pose is None else torch.tensor(main_pose)
         self.default_pose = tuple(pose.tolist())
+        offset = torch.zeros(self.layout.total)
         offset[self.layout.slices["pose"]] = main_pose_at(pose, self.focal)
         offset[self.layout.slices["light"]] = ambient_light()
         scale = self.output_scaling.vector(self.layout, face_model.expression_sigma, ratio)
         self.register_buffer("K", intrinsics(self.image_size, self.focal), persistent=False)
         self.register_buffer("offset", offset, persistent=False)
         self.register_buffer("scale", scale, persistent=False)
+
+    def keep_main_pose(self, config: Mapping[str, Any]) -> None:
+        """Take over the main pose of a stored network, whose weights count from there; see `stored_main_pose`.
+
+        Raises:
+            MGCError: if it is no pose.
+        """
+        stored = stored_main_pose(config)
+        if stored is None:
+            return
+        try:
+            pose = torch.tensor([float(number) for number in stored])
+        except (TypeError, ValueError) as error:
+            raise MGCError(f"The stored main pose is {excerpt(repr(stored))}: expected six numbers") from error
+        if pose.shape != (6,) or not bool(pose.isfinite().all()):
+            raise MGCError(f"The stored main pose is {excerpt(repr(stored))}: expected six numbers")
+        self.default_pose = tuple(pose.tolist())
+        self.main_pose.copy_(main_pose_at(pose, self.focal))
 
     def predict_vector(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
         """Predict absolute coefficients as one vector, float32 whatever the precision of the encoder.
@@ -211,8 +230,9 @@ class FaceNetwork(nn.Module):
                 output_scaling=OutputScaling.from_dict(config["output_scaling"]),
                 main_pose=stored_main_pose(config),
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise MGCError(f"The stored description of the network is incomplete or foreign: {error!r}") from error
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
+            said = excerpt(repr(error), 200)
+            raise MGCError(f"The stored description of the network is incomplete or foreign: {said}") from error
 
     def check_config(self, config: Mapping[str, Any] | None) -> None:
         """Make sure that the weights stored with this description mean the same thing in this network.

@@ -8,15 +8,13 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import safetensors.torch
 from torch import Tensor
 
 from mgc_lightning.encoders.rebuild import rebuilding_trouble
 from mgc_lightning.encoders.registry import class_path
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.files.weights import load_weights
+from mgc_lightning.files.weights import load_weights, write_tensors
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
 from mgc_lightning.networks.stored import StoredNetwork, read_network
 
@@ -57,8 +55,7 @@ def write_network(network: FaceNetwork, path: str | os.PathLike[str]) -> Path:
     """Write as `save_network`, without a word on whether it can be loaded."""
     target = Path(path)
     tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    with atomic_path(target) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata={NETWORK_KEY: json.dumps(network.config)})
+    write_tensors(target, tensors, {NETWORK_KEY: json.dumps(network.config)})
     return target
 
 

@@ -10,12 +10,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mgc_lightning.arguments.checked import Checked
+from mgc_lightning.arguments.types import Weight
 from mgc_lightning.coefficients import CoefficientLayout
 from mgc_lightning.errors import MGCError
 
 
 @dataclass(frozen=True)
-class OutputScaling:
+class OutputScaling(Checked):
     """Scale the raw outputs, a group at a time, so that all of them learn at a similar pace.
 
     Attributes:
@@ -36,13 +38,13 @@ class OutputScaling:
         tensor([0.1000, 0.4000, 0.2000, 8.0000, 8.0000, 1.0000])
     """
 
-    identity: float = 1.0
-    albedo: float = 1.0
-    expression: float = 1.0
+    identity: Weight = 1.0
+    albedo: Weight = 1.0
+    expression: Weight = 1.0
     rotation: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    translation_xy: float = 1.0
-    translation_z: float = 1.0
-    light: float = 1.0
+    translation_xy: Weight = 1.0
+    translation_z: Weight = 1.0
+    light: Weight = 1.0
 
     @classmethod
     def official(cls) -> Self:

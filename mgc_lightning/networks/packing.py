@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from jaxtyping import Float
 from onnx import TensorProto, helper, numpy_helper
@@ -20,6 +19,8 @@ from torch import Tensor
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.checksum import seal
+from mgc_lightning.files.weights import write_tensors
 from mgc_lightning.networks.export import compare, onnx_program, onnx_runner, quiet
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
 from mgc_lightning.networks.files import load_network
@@ -89,8 +90,7 @@ def pack_network(
     module = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
     state = {key: _half(key, value) for key, value in module.state_dict().items()}
     try:
-        with atomic_path(target / WEIGHTS) as temporary:
-            safetensors.torch.save_file(state, temporary, metadata={NETWORK_KEY: json.dumps(module.config)})
+        write_tensors(target / WEIGHTS, state, {NETWORK_KEY: json.dumps(module.config)})
         halved = load_network(target / WEIGHTS, module.face_model)
         with atomic_path(target / ONNX) as temporary:
             temporary.write_bytes(_shared_onnx(halved, target / WEIGHTS))
@@ -156,7 +156,7 @@ def _shared_onnx(network: FaceNetwork, weights: Path) -> bytes:
     for node in model.graph.node:  # where the exporter's code was called from, with the paths of this machine
         del node.metadata_props[:]
         node.doc_string = ""
-    return model.SerializeToString()
+    return seal(model.SerializeToString())
 
 
 def _places(content: bytes) -> dict[str, tuple[int, int]]:

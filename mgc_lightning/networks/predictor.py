@@ -14,8 +14,9 @@ from torch import Tensor
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.files.reading import excerpt
 from mgc_lightning.networks.face_model_choice import choose_face_model
-from mgc_lightning.networks.face_network import FaceNetwork
+from mgc_lightning.networks.face_network import LARGEST_IMAGE, FaceNetwork
 from mgc_lightning.networks.files import build_network
 from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.networks.stored import Program, read_network
@@ -76,8 +77,9 @@ def load_predictor(
 
     Args:
         path: a .ckpt of `lightning fit`; a .safetensors, .onnx or .pt2 of `mgc export`, or its folder.
-            ONNX runs on CUDA where `device` says so and onnxruntime can, else on the CPU. A .pt2 is a
-            program: load only those that you trust. If not given, the network that comes with the package.
+            ONNX runs on CUDA where `device` says so and onnxruntime can, else on the CPU. A .pt2 may run code when
+            it is opened: a folder is not searched for one, name it itself if you trust it. If not given, the network
+            that comes with the package.
         face_model: used instead of the one that the file names; its geometry must be the same.
         level: level of detail of the mesh; that of the training if not given.
         device: where torch networks and the face model are put.
@@ -104,8 +106,11 @@ def load_predictor(
     try:
         model = choose_face_model(config["face_model"], face_model, level).to(device)
         size, focal = int(config["image_size"]), float(config["focal"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise MGCError(f"{stored.file}: the stored description of the network is incomplete: {error!r}") from error
+        if not 1 <= size <= LARGEST_IMAGE or not 0 < focal < float("inf"):
+            raise ValueError(f"image_size {size}, focal {focal}")
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        said = excerpt(repr(error), 200)
+        raise MGCError(f"{stored.file}: the stored description of the network is incomplete: {said}") from error
     except MGCError as error:
         raise MGCError(f"{stored.file}: {error}") from error
     return Predictor(stored.program, model, size, focal, stored.file.suffix[1:])

@@ -17,8 +17,8 @@ class NetworkFile(Checked):
     """A trained network.
 
     Attributes:
-        checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, .pt2, or the folder of one; if not given, the
-            network that comes with the package.
+        checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, or the folder of one; if not given, the
+            network that comes with the package. A .pt2 runs code when it is opened: only one that is named itself is.
         face_model: the face model of the training, where it is kept elsewhere.
         level: level of detail of the mesh; that of the training if not given.
         imports: modules of yours that define its backbone, such as my_nets.

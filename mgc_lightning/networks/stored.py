@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+import logging
 import os
 import zipfile
 from collections.abc import Callable
@@ -19,11 +20,16 @@ from mgc_lightning.encoders.official_resnet import official_encoder
 from mgc_lightning.encoders.registry import describe_encoder
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.checkpoints import read_checkpoint
+from mgc_lightning.files.checksum import REMEDY, check_archive, check_seal
+from mgc_lightning.files.reading import reading
+from mgc_lightning.files.text import parse_json, read_json
 from mgc_lightning.files.weights import official_network, read_official, read_tensors
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL
 from mgc_lightning.networks.face_network import CONFIG_VERSION, NETWORK_KEY
 from mgc_lightning.networks.output_scaling import OutputScaling
-from mgc_lightning.networks.shipped import shipped_names, shipped_network
+from mgc_lightning.networks.shipped import CARD, shipped_names, shipped_network
+
+logger = logging.getLogger(__name__)
 
 STEM = "network"
 """File name, without suffix, of the exports of a network."""
@@ -54,8 +60,9 @@ def read_network(
     """Read a checkpoint or an export, whatever its form; nothing is executed but the programs that are asked for.
 
     Args:
-        path: the file, or the folder of an export: the first `network.*` in it of those that `FORMS` lists. If not
-            given, the network that comes with the package; others of the package have names.
+        path: the file, or the folder of an export: the first `network.*` in it of those that `FORMS` lists, a `.pt2`
+            left out: it may run code when it is opened, so it is opened only where it is named itself. If not given,
+            the network that comes with the package; others of the package have names.
         device: where programs that can choose run.
         programs: accept programs, not only weights.
 
@@ -73,18 +80,35 @@ def read_network(
     if not file.exists() and str(path) in shipped_names():
         file = shipped_network(str(path))
     if file.is_dir():
-        names = [f"{STEM}{suffix}" for suffix in readers]
+        names = [f"{STEM}{suffix}" for suffix in readers if suffix not in RUNS_CODE]
         found = next((file / name for name in names if (file / name).is_file()), None)
         if found is None:
-            raise MGCError(f"{file}: no network here; expected one of {names}")
+            program = next((f"{STEM}{suffix}" for suffix in RUNS_CODE if (file / f"{STEM}{suffix}").is_file()), None)
+            told = (
+                f". {program} is a program that may run code when it is opened: if you trust it, name the file itself"
+            )
+            raise MGCError(f"{file}: no network here; expected one of {names}{told if program and programs else ''}")
         file = found
     if not file.is_file():
         raise MGCError(f"{file}: no such checkpoint or export")
+    _check_card(file)
     if file.suffix not in readers:
         raise MGCError(
             f"{file}: expected a {', a '.join(readers)} or the folder of an export, got {file.suffix or 'no suffix'!r}"
         )
     return readers[file.suffix](file, torch.device(device))
+
+
+def _check_card(file: Path) -> None:
+    """Compare a file with the hash that the card beside it has of it, as networks that are given away have one."""
+    card = file.with_name(CARD)
+    if not card.is_file():
+        return
+    about = read_json(card)
+    expected = about.get("sha256") if isinstance(about, dict) else None
+    digest = expected.get(file.name) if isinstance(expected, dict) else None
+    if digest is not None and hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+        raise MGCError(f"{file}: its content is not what {CARD} beside it says: {REMEDY}")
 
 
 def _read_safetensors(file: Path, device: torch.device) -> StoredNetwork:
@@ -102,7 +126,10 @@ def _read_lightning(file: Path, device: torch.device) -> StoredNetwork:
     prefix = "network."
     state = checkpoint["state_dict"].items()
     weights = {key.removeprefix(prefix): value for key, value in state if key.startswith(prefix)}
-    return StoredNetwork(file, checkpoint[NETWORK_KEY], weights)
+    config = checkpoint[NETWORK_KEY]
+    if not isinstance(config, dict):
+        raise MGCError(f"{file}: `{NETWORK_KEY}` is {type(config).__name__}, expected an object")
+    return StoredNetwork(file, config, weights)
 
 
 def _read_onnx(file: Path, device: torch.device) -> StoredNetwork:
@@ -110,15 +137,15 @@ def _read_onnx(file: Path, device: torch.device) -> StoredNetwork:
 
     wanted = ["CUDAExecutionProvider"] if device.type == "cuda" else []
     providers = [p for p in [*wanted, "CPUExecutionProvider"] if p in onnxruntime.get_available_providers()]
-    try:
+    with reading(file, "not an ONNX network, or damaged"):
+        check_seal(file.read_bytes(), file)
         session = onnxruntime.InferenceSession(str(file), providers=providers)
-    except Exception as error:  # onnxruntime's own classes
-        raise MGCError(f"{file}: not an ONNX network, or damaged ({error})") from error
     config = _parse_config(session.get_modelmeta().custom_metadata_map.get(NETWORK_KEY), file)
 
     def program(images: Tensor) -> Tensor:
         array = np.ascontiguousarray(images.detach().cpu().numpy(), np.float32)
-        return torch.from_numpy(session.run(["coefficients"], {"images": array})[0]).to(images.device)
+        with reading(file, "the program in it fails"):
+            return torch.from_numpy(session.run(["coefficients"], {"images": array})[0]).to(images.device)
 
     return StoredNetwork(file, config, program=program)
 
@@ -126,11 +153,11 @@ def _read_onnx(file: Path, device: torch.device) -> StoredNetwork:
 def _read_torch_export(file: Path, device: torch.device) -> StoredNetwork:
     if not zipfile.is_zipfile(file):
         raise MGCError(f"{file}: not a torch.export program, or damaged")
+    check_archive(file)
+    logger.warning("%s is a program: torch may run code of it. Open only what you trust.", file)
     extra = {NETWORK_KEY: ""}
-    try:
+    with reading(file, "not a torch.export program, or damaged"):
         exported = torch.export.load(file, extra_files=extra)
-    except Exception as error:  # its errors are of many classes
-        raise MGCError(f"{file}: not a torch.export program, or damaged ({error})") from error
     config = _parse_config(extra[NETWORK_KEY], file)
     run = exported.module()
 
@@ -149,10 +176,13 @@ WEIGHTS: dict[str, Reader] = {".safetensors": _read_safetensors, ".ckpt": _read_
 FORMS: dict[str, Reader] = {
     ".safetensors": _read_safetensors,
     ".onnx": _read_onnx,
-    ".pt2": _read_torch_export,
     ".ckpt": _read_lightning,
+    ".pt2": _read_torch_export,
 }
 """Readers of everything that predicts by suffix, in the order in which a folder is searched."""
+
+RUNS_CODE = (".pt2",)
+"""Torch may run code of such a file when it opens it: a folder is not searched for one, whoever trusts it names it."""
 
 
 def official_config() -> dict[str, Any]:
@@ -185,10 +215,9 @@ def official_config() -> dict[str, Any]:
 
 
 def _parse_config(text: str | bytes | None, file: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(text or "")
-    except ValueError as error:
-        raise MGCError(f"{file}: holds no `{NETWORK_KEY}`; mgc export did not write it") from error
+    if not text:
+        raise MGCError(f"{file}: holds no `{NETWORK_KEY}`; mgc export did not write it")
+    config = parse_json(text, f"{file}, `{NETWORK_KEY}`")
     if not isinstance(config, dict):
         raise MGCError(f"{file}: `{NETWORK_KEY}` is {type(config).__name__}, expected an object")
     return config

@@ -12,6 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.arrays import read_npy
+from mgc_lightning.files.reading import reading
+from mgc_lightning.files.text import read_text
 
 SUFFIXES = (".pts", ".txt", ".npy")
 COUNTS = (5, 68)
@@ -44,13 +47,12 @@ def read_landmarks(path: str | os.PathLike[str]) -> Float[Tensor, "N 2"]:
         raise MGCError(f"{file}: no such landmark file")
     if file.suffix.lower() not in SUFFIXES:
         raise MGCError(f"{file}: expected landmarks as one of {SUFFIXES}, got {file.suffix!r}")
-    try:
+    with reading(file, "could not be read as landmarks"):
         if file.suffix.lower() == ".npy":
-            points = np.load(file, allow_pickle=False)
+            points = read_npy(file)
         else:
-            points = _parse(file.read_text(encoding="utf-8", errors="replace"), file.suffix.lower() == ".pts")
-    except (ValueError, OSError, EOFError) as error:
-        raise MGCError(f"{file}: could not be read as landmarks ({error})") from error
+            is_pts = file.suffix.lower() == ".pts"
+            points = _parse(read_text(file, others="replace", torn=not is_pts), is_pts)
     return checked_landmarks(points, str(file))
 
 

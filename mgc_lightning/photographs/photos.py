@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.images import open_image
 
 ImageLike = str | os.PathLike[str] | Image.Image | NDArray | Tensor
 """A file, a PIL image, an array (H, W[, C]) of uint8, uint16 or [0, 1], or a tensor (3, H, W) in [0, 1]."""
@@ -26,7 +26,7 @@ def read_photo(path: str | os.PathLike[str]) -> Float[Tensor, "3 H W"]:
     range; of an animation the first frame is taken.
 
     Raises:
-        MGCError: if the file is missing, damaged, no image, or too large to be a photograph.
+        MGCError: if the file is missing, damaged, no image, or larger than cameras make (`MGC_MAX_PIXELS`).
 
     Example:
         >>> import tempfile
@@ -40,20 +40,13 @@ def read_photo(path: str | os.PathLike[str]) -> Float[Tensor, "3 H W"]:
     if not file.is_file():
         raise MGCError(f"{file}: no such photograph")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as opened:
-                opened.load()
-                return from_pil(opened)
-    except UnidentifiedImageError as error:
-        hint = ""
-        if file.suffix.lower() in (".heic", ".heif", ".avif"):
-            hint = "; convert it to JPEG or PNG first, or install pillow-heif and register its opener"
-        raise MGCError(f"{file}: not an image that can be read{hint}") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise MGCError(f"{file}: too many pixels ({error}); scale it down first") from error
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, IndexError, KeyError) as error:
-        raise MGCError(f"{file}: the image is damaged ({error})") from error
+        with open_image(file) as opened:
+            return from_pil(opened)
+    except MGCError as error:
+        if isinstance(error.__cause__, UnidentifiedImageError) and file.suffix.lower() in (".heic", ".heif", ".avif"):
+            hint = "convert it to JPEG or PNG first, or install pillow-heif and register its opener"
+            raise MGCError(f"{error}; {hint}") from error
+        raise
 
 
 def from_pil(image: Image.Image) -> Float[Tensor, "3 H W"]:
@@ -101,8 +94,9 @@ def from_array(array: NDArray) -> Float[Tensor, "3 H W"]:
     white = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0, "bool": 1.0}
     if values.dtype.name not in white:
         raise MGCError(f"Expected an image of uint8, uint16 or floats in [0, 1], got {values.dtype}")
-    tensor = torch.from_numpy(np.ascontiguousarray(values.astype(np.float32))) / white[values.dtype.name]
-    if not bool(((tensor >= 0) & (tensor <= 1)).all()):
+    # In place: photographs of many pixels are the largest arrays here.
+    tensor = torch.from_numpy(np.ascontiguousarray(values.astype(np.float32))).div_(white[values.dtype.name])
+    if values.dtype.kind == "f" and not bool(((tensor >= 0) & (tensor <= 1)).all()):
         raise MGCError("Expected an image of floats in [0, 1], found values outside or not finite")
     if tensor.shape[2] == 4:
         tensor = tensor[..., :3] * tensor[..., 3:] + (1 - tensor[..., 3:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -18,14 +19,17 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mgc_lightning.arguments.helpful import HelpfulParser
 from mgc_lightning.encoders.registry import record_init_args
-from mgc_lightning.errors import MGCError, nearest
+from mgc_lightning.errors import MGCError, check_count, nearest
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checkpoints import read_checkpoint, reconcile
 from mgc_lightning.files.places import configs_folder
-from mgc_lightning.own_code import explain_missing, import_modules
+from mgc_lightning.files.reading import reason
+from mgc_lightning.networks.files import SMALL
+from mgc_lightning.own_code import PLUGINS, explain_missing, import_modules
+from mgc_lightning.training.config_files import check_config
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
 from mgc_lightning.training.run_folder import run_folder
-from mgc_lightning.training.trust import trusted
+from mgc_lightning.training.trust import check_size, trusted
 
 logger = logging.getLogger(__name__)
 
@@ -90,35 +94,68 @@ class MGCCLI(LightningCLI):
         path = self.config[subcommand].get("ckpt_path")
         if not path or path in ("best", "last", "hpc", "registry"):
             return
-        stored = read_checkpoint(path).get(HYPERPARAMETERS_KEY) or {}
+        checkpoint = read_checkpoint(path)
+        stored = checkpoint.get(HYPERPARAMETERS_KEY) or {}
+        if not isinstance(stored, dict):
+            raise MGCError(f"`{path}`: `{HYPERPARAMETERS_KEY}` is {type(stored).__name__}, expected an object")
         parser = self._parser(subcommand)
-        current = _plain(parser, self.config[subcommand])["model"]
+        given = current = _plain(parser, self.config[subcommand])["model"]
         defaults = _plain(parser, parser.get_defaults(skip_validation=True)).get("model", {})
         report: list[str] = []
         if subcommand != "fit":
             stored, report = trusted(stored, current, defaults, imports)
+            # The weights come from the checkpoint: what its training started from need not be here.
+            current = {**current, "init": None}
+            if "backbone" in stored and current.get("backbone") == defaults.get("backbone"):
+                numbers = sum(tensor.numel() for tensor in checkpoint["state_dict"].values())
+                check_size(stored["backbone"], 2 * numbers + SMALL)
         model, differences = reconcile(stored, current, defaults, adopt=subcommand != "fit")
         report += differences
         for line in report:
             logger.warning("%s: %s", path, line)
-        if model != current:
+        if model != given:
             self.config = self.parser.parse_object({subcommand: {"model": model}}, self.config)
 
     def instantiate_classes(self) -> None:
         """Make trainer, model and data.
 
         Raises:
-            MGCError: as a class says it that cannot be made of its arguments, without the parser's own words.
+            MGCError: as a class says it that cannot be made of its arguments, without the parser's own words; or what
+                it raises, in a line.
         """
         try:
             super().instantiate_classes()
-        except ValueError as error:
+        except Exception as error:  # of Lightning, of loggers and optimisers, of classes of the user's own
             told: BaseException | None = error
             while told is not None and not isinstance(told, MGCError):
                 told = told.__cause__ or told.__context__
-            if told is None:
-                raise
-            raise told from error
+            if told is not None:
+                raise told from error
+            first: BaseException = error
+            while first.__cause__ is not None:
+                first = first.__cause__
+            missing = ". Install it, or take another in the config" if isinstance(first, ImportError) else ""
+            raise MGCError(
+                f"The config gives what cannot be used: {type(first).__name__}: {reason(first)}{missing}"
+            ) from error
+
+    def before_instantiate_classes(self) -> None:
+        """Ask for data before anything is made.
+
+        Raises:
+            MGCError: if the config names none.
+        """
+        if self.config[self.subcommand].get("data") is None:
+            raise MGCError(
+                f"`{self.subcommand}` needs data: give a config, such as `--config quickstart`, or `--data "
+                "SyntheticTriplets`"
+            )
+
+    def _set_seed(self) -> None:
+        seed = self._get(self.config, "seed_everything")
+        if not isinstance(seed, bool):
+            check_count("seed_everything", seed, 0, 2**32 - 1)
+        super()._set_seed()
 
     def after_instantiate_classes(self) -> None:
         """Keep the resolved hyperparameters in the module, which puts them into its checkpoints."""
@@ -152,6 +189,7 @@ def find_config(name: str) -> Path:
     inside = Path(*relative.parts[1:]) if relative.parts[:1] == ("configs",) else relative
     for candidate in (relative, folder / inside, folder / f"{inside}.yaml"):
         if candidate.is_file():
+            check_config(candidate)
             return candidate
     shipped = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.glob("**/*.yaml"))
     near = nearest(str(inside.with_suffix("")), shipped)
@@ -255,10 +293,29 @@ def run_training(arguments: list[str]) -> MGCCLI:
     except MGCError as error:
         raise MGCError(in_flags(str(error))) from error
     except OmegaConfBaseException as error:
-        raise MGCError(f"The config cannot be resolved: {str(error).strip()}") from error
+        raise MGCError(f"The config cannot be resolved: {reason(error)}") from error
+
+
+def register_plugins() -> None:
+    """Import data modules and callbacks, so that a config may call them by their short names.
+
+    Example:
+        >>> register_plugins()
+        >>> import sys
+        >>> "datamodules.synthetic" in sys.modules
+        True
+    """
+    for package in PLUGINS[1:]:
+        try:
+            module = importlib.import_module(package)
+            for name in module.__all__:
+                getattr(module, name)
+        except (ImportError, AttributeError):  # a folder of the user's hides ours: told where one of ours is named
+            continue
 
 
 def _run(arguments: list[str]) -> MGCCLI:
+    register_plugins()
     return MGCCLI(
         MGCModule,
         parser_class=ConfigParser,

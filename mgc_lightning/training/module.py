@@ -15,10 +15,14 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from mgc_lightning.arguments.checked import checked
+from mgc_lightning.arguments.types import Channels, Count, CropSide, Focal, Whole
 from mgc_lightning.encoders import Encoder, ResNet
 from mgc_lightning.encoders.rebuild import rebuilding_trouble
 from mgc_lightning.encoders.registry import class_path, is_ours
+from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import EMBEDDED, load_face_model
+from mgc_lightning.files.reading import reason
 from mgc_lightning.losses.objective import MGCObjective, ObjectiveReport
 from mgc_lightning.metrics.reconstruction import ReconstructionScores
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork, OutputScaling, main_pose_at, stored_main_pose
@@ -77,21 +81,22 @@ class MGCModule(L.LightningModule):
         (torch.Size([2, 205]), torch.Size([2, 4032, 3]), torch.Size([2, 68, 2]))
     """
 
+    @checked
     def __init__(
         self,
         backbone: nn.Module | None = None,
-        spatial_channels: int = 64,
+        spatial_channels: Channels = 64,
         face_model: str = EMBEDDED,
-        face_model_level: int = 0,
-        image_size: int = 224,
-        focal: float = 4700.0,
+        face_model_level: Whole = 0,
+        image_size: CropSide = 224,
+        focal: Focal = 4700.0,
         output_scaling: OutputScaling | None = None,
         objective: MGCObjective | None = None,
         rasterizer: RasterizerName = "auto",
         optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(parameters, lr=1e-4),
         scheduler: LRSchedulerCallable | None = None,
         init: str | Path | None = None,
-        max_nonfinite_steps: int = 10,
+        max_nonfinite_steps: Count = 10,
     ) -> None:
         super().__init__()
         model = load_face_model(face_model, level=face_model_level)
@@ -202,13 +207,14 @@ class MGCModule(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Make the optimiser and the scheduler of the config; the scheduler steps once a training step."""
-        optimizer = self.optimizer(filter(lambda p: p.requires_grad, self.network.parameters()))
-        if self.scheduler is None:
+        try:
+            optimizer = self.optimizer(filter(lambda p: p.requires_grad, self.network.parameters()))
+            scheduler = None if self.scheduler is None else self.scheduler(optimizer)
+        except (ValueError, TypeError) as error:
+            raise MGCError(f"`optimizer` or `scheduler` cannot be made: {reason(error)}") from error
+        if scheduler is None:
             return optimizer
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self.scheduler(optimizer), "interval": "step"},
-        }
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def configure_gradient_clipping(
         self,
@@ -238,6 +244,7 @@ class MGCModule(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse the checkpoint of another network or face model; keep the random state for the first step."""
         self.network.check_config(checkpoint.get(NETWORK_KEY))
+        self.network.keep_main_pose(checkpoint[NETWORK_KEY])
         self._random_state = checkpoint.get("mgc_random_state")
         self.guard.skipped = int(checkpoint.get("mgc_skipped_steps", 0))
 

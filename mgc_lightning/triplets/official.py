@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.files.names import safe_name
+from mgc_lightning.files.reading import reason
+from mgc_lightning.files.text import read_text, short
 from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.triplets.samples import Sample, persons_by_link
 
+logger = logging.getLogger(__name__)
 _STRIP_ORDER = (1, 0, 2)
 """Places of target, source 1 and source 2 in a strip; in the camera file they come in this order already."""
 _GREY = (0.2989, 0.587, 0.114)
@@ -80,13 +85,18 @@ def _read_list(file: Path) -> list[tuple[int, str, str]]:
     if not file.is_file():
         raise MGCError(f"{file}: no such list; the official layout has lines `flag folder frame`")
     entries = []
-    for number, line in enumerate(file.read_text().splitlines(), 1):
+    for number, line in enumerate(read_text(file, torn=True).splitlines(), 1):
         words = line.split()
         if not words:
             continue
         if len(words) != 3 or words[0] not in ("0", "1", "2"):
-            raise MGCError(f"{file}, line {number}: expected `flag folder frame` with a flag 0, 1 or 2, got {line!r}")
-        entries.append((int(words[0]), words[1], words[2]))
+            raise MGCError(
+                f"{file}, line {number}: expected `flag folder frame` with a flag 0, 1 or 2, got {short(line)}"
+            )
+        place = f"{file}, line {number}"
+        entries.append((int(words[0]), safe_name(words[1], place, nested=True), safe_name(words[2], place)))
+    # Where a list ends at a line's end, nothing else tells whether it is whole.
+    logger.info("%s: %d samples.", file, len(entries))
     return entries
 
 
@@ -121,7 +131,7 @@ def read_camera_file(file: Path, views: int = 3) -> Float[Tensor, "V 68 2"]:
     """
     if not file.is_file():
         raise MGCError(f"{file}: no such camera file")
-    lines = [line.strip() for line in file.read_text().splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(file, others="replace").splitlines() if line.strip()]
     # Intrinsics, then poses where they were written, then for every view a count and its points.
     first = views
     while first < len(lines) and lines[first].count(",") == 5:
@@ -131,4 +141,4 @@ def read_camera_file(file: Path, views: int = 3) -> Float[Tensor, "V 68 2"]:
         points = np.array([[[float(x) for x in line.split(",")[:2]] for line in block[1:]] for block in blocks])
         return torch.from_numpy(points.reshape(views, 68, 2)).float()
     except ValueError as error:
-        raise MGCError(f"{file}: expected {views} views of 68 lines `x,y` ({error})") from error
+        raise MGCError(f"{file}: expected {views} views of 68 lines `x,y` ({reason(error)})") from error

@@ -15,6 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.images import open_image
+from mgc_lightning.files.reading import excerpt, reason
+from mgc_lightning.files.text import parse_json
 
 FORMAT = 1
 """Version of the layout of a sample."""
@@ -84,7 +87,7 @@ def decode_jpeg(data: bytes, mode: str = "RGB") -> UInt8[Tensor, "C H W"]:
         >>> decode_jpeg(encode_jpeg(grey, 95), "L").unique()
         tensor([128], dtype=torch.uint8)
     """
-    with Image.open(io.BytesIO(data)) as image:
+    with open_image(io.BytesIO(data), "JPEG of a sample") as image:
         array = np.array(image.convert(mode))
     return torch.from_numpy(array[None] if mode == "L" else np.ascontiguousarray(array.transpose(2, 0, 1)))
 
@@ -122,9 +125,9 @@ def decode_sample(files: Mapping[str, Any]) -> Sample:
     Raises:
         MGCError: if a file is missing or damaged, or of a later format.
     """
-    key = str(files.get("__key__", "?"))
+    key = excerpt(str(files.get("__key__", "?")))
     try:
-        facts = json.loads(files["json"])
+        facts = parse_json(files["json"], f"Sample {key}")
         if facts["format"] > FORMAT:
             raise MGCError(f"Sample {key} has format {facts['format']}, newer than this program's {FORMAT}: update it")
         views = range(len(facts["views"]))
@@ -139,8 +142,8 @@ def decode_sample(files: Mapping[str, Any]) -> Sample:
             facts,
             torch.tensor([view.get("landmark_weights", [1.0] * 68) for view in facts["views"]]).reshape(-1, 68),
         )
-    except (KeyError, ValueError, OSError, TypeError) as error:
-        raise MGCError(f"Sample {key} is damaged ({type(error).__name__}: {error}); prepare the set again") from error
+    except (LookupError, ValueError, OSError, TypeError, AttributeError, OverflowError, RuntimeError) as error:
+        raise MGCError(f"Sample {key} is damaged ({reason(error)}); prepare the set again") from error
 
 
 def persons_by_link(link: int, views: int) -> list[int]:

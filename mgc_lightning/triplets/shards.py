@@ -2,7 +2,8 @@
 
 A set is a folder or a URL that fsspec knows (`s3://bucket/set`): `manifest.json` and `train-000000.tar`, ... Any
 program that reads webdataset's layout can stream it; here a sample is found by shard and number, so that runs resume
-exactly. Nothing is held in memory but the offsets of the shards in use.
+exactly. Nothing is held in memory but the offsets of the shards in use. A shard's content is compared with the hash in
+the manifest when a process first opens it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import functools
 import hashlib
 import io
 import itertools
-import json
 import os
+import re
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +27,10 @@ from webdataset.tariterators import group_by_keys, tar_file_iterator
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.names import inside, safe_name
 from mgc_lightning.files.places import cache_folder
+from mgc_lightning.files.reading import excerpt, reading, reason
+from mgc_lightning.files.text import parse_json
 from mgc_lightning.triplets.grouping import Split
 from mgc_lightning.triplets.samples import Sample, decode_sample
 
@@ -34,6 +38,10 @@ MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
 OPEN_SHARDS = 32
 """Shards whose offsets are kept in memory."""
+MANIFEST_BYTES = 2**28
+"""Of a manifest that are read; one of a million shards has half as many."""
+MOST_SAMPLES = 10**9
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def write_shard(path: str | Path, samples: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -82,7 +90,7 @@ class ShardSet:
         MGCError: if there is no set, or it is not finished, or has no such split.
 
     Example:
-        >>> import tempfile, torch
+        >>> import json, tempfile, torch
         >>> from mgc_lightning.triplets.samples import ViewFiles, encode_jpeg, sample_files
         >>> picture, skin = encode_jpeg(torch.rand(3, 8, 8), 95), encode_jpeg(torch.ones(1, 8, 8), 95)
         >>> view = ViewFiles(picture, skin, {"name": "anna/1", "landmarks": [[1.0, 2.0]] * 68})
@@ -106,6 +114,7 @@ class ShardSet:
         name = hashlib.sha256(self.place.encode()).hexdigest()[:16]
         self.cache = Path(cache or cache_folder() / "shards") / name
         self.cache_bytes = cache_gb * 1e9
+        self._checked: set[int] = set()
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -122,24 +131,31 @@ class ShardSet:
     def read(self, shard: int, number: int) -> Sample:
         """Read a sample by shard and number."""
         path = self._fetch(shard)
-        try:
+        with reading(path, f"sample {number} cannot be read"):
             offsets = _offsets(str(path), path.stat().st_size)
             with open(path, "rb") as stream:
                 stream.seek(int(offsets[number]))
                 data = stream.read(int(offsets[number + 1] - offsets[number]))
             members = tar_file_iterator(io.BytesIO(data))
             files = next(group_by_keys({**member, "__url__": str(path)} for member in members))
-        except (OSError, IndexError, StopIteration, tarfile.TarError, ValueError) as error:
-            raise MGCError(f"{path}: sample {number} cannot be read ({type(error).__name__}: {error})") from error
         return decode_sample(files)
 
     def _fetch(self, shard: int) -> Path:
-        name = self.shards[shard]["name"]
-        if self.local:
-            return Path(self.place) / name
-        path = self.cache / name
-        if not path.is_file():
-            self._download(f"{self.place}/{name}", path, self.shards[shard]["sha256"])
+        """Give a shard whose content is what the manifest says."""
+        name, digest = self.shards[shard]["name"], self.shards[shard].get("sha256")
+        path = inside(self.place if self.local else self.cache, name, MANIFEST)
+        if not self.local and digest is None:
+            raise MGCError(f"{self.place}/{MANIFEST}: gives no sha256 of {name}; a set that is fetched needs it")
+        if not self.local and not path.is_file():
+            self._download(f"{self.place}/{name}", path, str(digest))
+            self._checked.add(shard)
+        if digest is not None and shard not in self._checked:
+            with reading(path, "the shard cannot be read"):
+                whole = sha256(path) == digest
+            if not whole:
+                remedy = "copy or prepare the set again" if self.local else "delete it: it is fetched again"
+                raise MGCError(f"{path}: its content is not what the manifest says, it is damaged; {remedy}")
+            self._checked.add(shard)
         return path
 
     def _download(self, url: str, path: Path, digest: str) -> None:
@@ -151,7 +167,7 @@ class ShardSet:
                 if sha256(temporary) != digest:
                     raise MGCError(f"{url}: its content is not what the manifest says; copy the set again")
         except (OSError, ImportError) as error:
-            raise MGCError(f"{url}: could not be fetched ({error})") from error
+            raise MGCError(f"{url}: could not be fetched ({reason(error)})") from error
         kept = sorted(self.cache.glob("*.tar"), key=lambda file: file.stat().st_mtime, reverse=True)
         total = 0
         for file in kept:
@@ -169,19 +185,38 @@ def read_manifest(place: str) -> dict[str, Any]:
     url = f"{place}/{MANIFEST}" if "://" in place else os.path.join(place, MANIFEST)
     try:
         with fsspec.open(url, "rb") as stream:
-            manifest = json.loads(stream.read())
-        newer = manifest["format"] > MANIFEST_FORMAT
-        manifest["splits"]["train"]
-    except (OSError, ImportError) as error:
+            manifest = parse_json(stream.read(MANIFEST_BYTES), url)
+    except (OSError, ImportError, ValueError) as error:
         raise MGCError(
             f"{place}: no finished set of triplets here ({error}). `mgc prepare SOURCE --output DIR` makes one; run "
             "it again if it was interrupted"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise MGCError(f"{url}: damaged ({type(error).__name__}: {error})") from error
-    if newer:
-        raise MGCError(f"{url}: written by a later version of this program ({manifest.get('program')}); update it")
+    if isinstance(manifest, dict) and isinstance(manifest.get("format"), int) and manifest["format"] > MANIFEST_FORMAT:
+        raise MGCError(
+            f"{url}: written by a later version of this program ({excerpt(str(manifest.get('program')))}); update it"
+        )
+    _check_manifest(manifest, url)
     return manifest
+
+
+def _check_manifest(manifest: Any, url: str) -> None:
+    """Make sure of every field that is used: who wrote the file is not known."""
+    splits = manifest.get("splits") if isinstance(manifest, dict) else None
+    if not isinstance(splits, dict) or "train" not in splits or not isinstance(manifest.get("format"), int):
+        raise MGCError(f"{url}: damaged: expected an object with `format` and `splits`, `train` among these")
+    for split, shards in splits.items():
+        place = f"{url}, split {excerpt(repr(split))}"
+        if not isinstance(shards, list) or not all(isinstance(shard, dict) for shard in shards):
+            raise MGCError(f"{place}: damaged: expected a list of shards")
+        for number, shard in enumerate(shards):
+            safe_name(shard.get("name"), f"{place}, shard {number}")
+            count, digest = shard.get("samples"), shard.get("sha256")
+            if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < MOST_SAMPLES:
+                raise MGCError(
+                    f"{place}, shard {number}: damaged: expected a count `samples`, got {excerpt(repr(count))}"
+                )
+            if digest is not None and not (isinstance(digest, str) and _SHA256.fullmatch(digest)):
+                raise MGCError(f"{place}, shard {number}: damaged: expected 64 hexadecimal digits `sha256`")
 
 
 @functools.lru_cache(maxsize=OPEN_SHARDS)
@@ -190,7 +225,7 @@ def _offsets(path: str, size: int) -> np.ndarray:
     starts: list[int] = []
     last = None
     end = 0
-    with tarfile.open(path) as tar:
+    with tarfile.open(path, "r:") as tar:  # as it is written: what unpacks itself could unpack to anything
         for member in tar:
             key = member.name.split(".", 1)[0]
             if key != last:

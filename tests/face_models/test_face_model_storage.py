@@ -87,14 +87,14 @@ def test_a_foreign_npz_is_refused(tmp_path: Path):
 
 def test_a_pickle_is_never_run(tmp_path: Path):
     np.savez(tmp_path / "evil.npz", metadata=np.array([object()], dtype=object))
-    with pytest.raises(MGCError, match="cannot be read"):
+    with pytest.raises(MGCError, match="holds objects, which could run code"):
         read_face_model(tmp_path / "evil.npz")
 
 
 def test_a_broken_file_is_named(tmp_path: Path):
     for name in ("model.npz", "model.safetensors"):
         (tmp_path / name).write_bytes(b"not an archive")
-        with pytest.raises(MGCError, match=f"{name} cannot be read"):
+        with pytest.raises(MGCError, match=f"{name}: (cannot be read|not a safetensors file)"):
             read_face_model(tmp_path / name)
     with pytest.raises(MGCError, match="No face model file"):
         read_face_model(tmp_path / "absent.npz")

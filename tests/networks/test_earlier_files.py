@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mgc_lightning.cli import main
+from mgc_lightning.errors import MGCError
 from mgc_lightning.networks import face_model_choice
 from mgc_lightning.networks.files import load_network
 from mgc_lightning.networks.predictor import load_predictor
@@ -67,3 +68,17 @@ def test_a_checkpoint_is_scored_and_continued(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as continued:
         main(["fit", *arguments, "--trainer.max_steps=3", "--trainer.limit_val_batches=0"])
     assert continued.value.code == 0
+
+
+def test_a_program_that_runs_code_is_opened_only_where_it_is_named(tmp_path, caplog):
+    program = tmp_path / "network.pt2"
+    program.write_bytes((EARLIER / "export" / "network.pt2").read_bytes())
+    with pytest.raises(MGCError, match="may run code when it is opened: if you trust it, name the file itself"):
+        load_predictor(tmp_path, face_model=EARLIER / "tiny.npz")
+    assert load_predictor(program, face_model=EARLIER / "tiny.npz").image_size == 64
+    assert "torch may run code of it" in caplog.text
+    data = bytearray(program.read_bytes())
+    data[len(data) // 2] ^= 1
+    program.write_bytes(data)
+    with pytest.raises(MGCError, match="not what was written"):
+        load_predictor(program, face_model=EARLIER / "tiny.npz")

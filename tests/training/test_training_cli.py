@@ -114,7 +114,7 @@ def test_a_wrong_choice_is_told_with_the_right_ones(options, message, capsys) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--data.init_args.batch_size=0"], "`batch_size` must be a whole number of at least 1; got 0"),
+        (["--data.init_args.batch_size=0"], "`batch_size` must be a whole number of 1 to 65536; got 0"),
         (["--data.init_args.settings.linked=2"], "Shares must lie in [0, 1]"),
         (["--data", "datamodules.TripletDataModule", "--data.path=/nowhere"], "/nowhere: no finished set of triplets"),
         (

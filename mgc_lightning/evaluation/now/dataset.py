@@ -16,7 +16,10 @@ from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.evaluation.now.boxes import read_detected_box
 from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.files.mesh import read_mesh
+from mgc_lightning.files.names import safe_name
 from mgc_lightning.files.plain_obj import parse_vertices
+from mgc_lightning.files.reading import excerpt
+from mgc_lightning.files.text import read_text, short
 from mgc_lightning.metrics.now.landmarks import as_landmarks
 from mgc_lightning.metrics.now.names import Challenge
 from mgc_lightning.metrics.now.scan import NoWScan, crop_scan
@@ -163,7 +166,7 @@ def read_image_list(path: str | Path) -> list[NoWImage]:
         raise MGCError(
             f"{path}: no such image list; a NoW data set has imagepathsvalidation.txt or imagepathstest.txt{hint}"
         )
-    images = list(_parse_lines(path, path.read_text(encoding="utf-8").splitlines()))
+    images = list(_parse_lines(path, read_text(path, torn=True).splitlines()))
     if not images:
         raise MGCError(f"{path}: the image list is empty")
     return images
@@ -173,13 +176,15 @@ def _parse_lines(path: Path, lines: list[str]) -> Iterator[NoWImage]:
     for number, line in enumerate(lines, start=1):
         parts = line.strip().replace("\\", "/").split("/")
         if len(parts) < 3 or not all(parts[-3:]):
-            raise MGCError(f"{path}, line {number}: expected SUBJECT/CHALLENGE/FILE, got {line!r}")
+            raise MGCError(f"{path}, line {number}: expected SUBJECT/CHALLENGE/FILE, got {short(line)}")
         if len(parts[-1]) < 5 or parts[-1][-4] != ".":
             raise MGCError(
                 f"{path}, line {number}: expected a file name with a suffix of three letters (the evaluator cuts four "
-                f"characters), got {parts[-1]!r}"
+                f"characters), got {short(parts[-1])}"
             )
-        yield NoWImage(parts[-3], parts[-2], parts[-1], line.strip())
+        # Only the last three count: what a path leads through before them is of the writer's machine.
+        subject, challenge, file = safe_name("/".join(parts[-3:]), f"{path}, line {number}", nested=True).split("/")
+        yield NoWImage(subject, challenge, file, line.strip())
 
 
 def read_picked_points(path: str | Path) -> Float[NDArray, "7 3"]:
@@ -197,12 +202,14 @@ def read_picked_points(path: str | Path) -> Float[NDArray, "7 3"]:
     """
     path = Path(path)
     points = []
-    for attributes in _POINT.findall(path.read_text(encoding="utf-8", errors="replace")):
+    for attributes in _POINT.findall(read_text(path, others="replace")):
         found = dict(_COORDINATE.findall(attributes))
         try:
             points.append([float(found[axis]) for axis in "xyz"])
         except (KeyError, ValueError) as error:
-            raise MGCError(f"{path}: expected points with numbers x, y and z, got <point{attributes}>") from error
+            raise MGCError(
+                f"{path}: expected points with numbers x, y and z, got <point{excerpt(attributes)}>"
+            ) from error
     if len(points) != 7:
         raise MGCError(f"{path}: expected 7 picked points, found {len(points)}")
     return as_landmarks(np.array(points, np.float32), str(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.now.dataset import NoWDataset, NoWImage
 from mgc_lightning.evaluation.settings import NoWSplit
+from mgc_lightning.files.arrays import read_npy
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.mesh import read_mesh, write_mesh
+from mgc_lightning.files.reading import reading
+from mgc_lightning.files.text import read_text
 from mgc_lightning.metrics.now.landmarks import as_landmarks
 from mgc_lightning.metrics.now.names import Challenge
 
@@ -116,15 +118,11 @@ def read_landmarks(path: str | Path) -> Float[NDArray, "7 3"]:
         (7, 3)
     """
     path = Path(path)
-    try:
+    with reading(path, "expected 7 landmarks, 3 numbers each"):
         if path.suffix == ".npy":
-            array = np.load(path, allow_pickle=False)
+            array = read_npy(path)
         else:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                array = np.loadtxt(path, dtype=np.float32, ndmin=2)
-    except (OSError, ValueError, EOFError, UserWarning) as error:
-        raise MGCError(f"{path}: expected 7 landmarks, 3 numbers each ({error})") from error
+            array = np.loadtxt(read_text(path, others="replace", torn=True).splitlines(), dtype=np.float32, ndmin=2)
     return as_landmarks(array, str(path))
 
 

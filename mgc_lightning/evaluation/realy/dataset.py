@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.evaluation.settings import REALYView
 from mgc_lightning.files.mesh import read_mesh
+from mgc_lightning.files.reading import reason
+from mgc_lightning.files.text import read_text
 from mgc_lightning.metrics.realy.regions import KEYPOINT_COUNT, REGIONS
 from mgc_lightning.metrics.realy.scan import REALYScan, ScanRegion
 from mgc_lightning.photographs.landmark_files import find_landmarks
@@ -24,6 +27,7 @@ PHOTOS, LANDMARKS = "REALY_image", "REALY_landmarks"
 PLAUSIBLE_EYES_MM = (50.0, 160.0)
 """Range for the distance of the outer eye corners that tells model units from millimetres."""
 
+_NAME = re.compile(r"[0-9]{1,9}(_[0-9]{1,9})?")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
@@ -45,7 +49,7 @@ class REALYImage:
     name: str
 
     def __post_init__(self) -> None:
-        if not all(part.isascii() and part.isdecimal() for part in self.name.split("_")):
+        if not _NAME.fullmatch(self.name):
             raise MGCError(f"Expected <subject> or <subject>_<view>, numbers both, got {self.name!r}")
 
     @property
@@ -103,9 +107,9 @@ class REALYDataset:
         if not path.is_file():
             raise MGCError(f"{path}: no such file; expected one number a line, mm per unit, line 1 for subject 1")
         try:
-            scales = np.loadtxt(path, ndmin=1)
+            scales = np.loadtxt(read_text(path, torn=True).splitlines(), ndmin=1)
         except ValueError as error:
-            raise MGCError(f"{path}: expected one number a line ({error})") from error
+            raise MGCError(f"{path}: expected one number a line ({reason(error)})") from error
         if scales.ndim != 1 or not len(scales) or not (np.isfinite(scales) & (scales > 0)).all():
             raise MGCError(f"{path}: expected positive numbers, one a line")
         return scales

@@ -13,6 +13,8 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.photo_sets import BenchmarkPhotos
 from mgc_lightning.evaluation.realy.dataset import REALYDataset, REALYImage
 from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.files.reading import reason
+from mgc_lightning.files.text import read_text
 from mgc_lightning.photographs.box import similarity_from_box
 from mgc_lightning.photographs.crop import five_points, similarity_to_template
 from mgc_lightning.photographs.landmark_files import read_landmarks
@@ -57,10 +59,10 @@ def _read_box(file: Path) -> Tensor | None:
     """Read a box where a text file holds four numbers and no more."""
     if file.suffix.lower() != ".txt":
         return None
-    words = file.read_text(encoding="utf-8", errors="replace").replace(",", " ").split()
+    words = read_text(file, others="replace").replace(",", " ").split()
     if len(words) != 4:
         return None
     try:
         return torch.tensor([float(word) for word in words])
     except ValueError as error:
-        raise MGCError(f"{file}: expected landmarks or a box x0 y0 x1 y1 ({error})") from error
+        raise MGCError(f"{file}: expected landmarks or a box x0 y0 x1 y1 ({reason(error)})") from error

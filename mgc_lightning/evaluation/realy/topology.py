@@ -14,6 +14,8 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.mesh import read_mesh
+from mgc_lightning.files.reading import reading, reason
+from mgc_lightning.files.text import read_text
 from mgc_lightning.metrics.realy.topology import Topology, topology_from_keypoints
 
 KEYPOINT_DATA = Path(__file__).parent / "data"
@@ -113,12 +115,8 @@ def read_topology(path: str | Path) -> Topology:
         )
     mesh = read_mesh(path)
     _refuse_polygons(path)
-    try:
-        rows = np.array(json.loads(keypoint_path.read_text(encoding="utf-8")), np.float64)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise MGCError(
-            f"{keypoint_path}: expected one JSON list of 85 [triangle, w0, w1], could not read it ({error})"
-        ) from error
+    with reading(keypoint_path, "expected one JSON list of 85 [triangle, w0, w1], could not read it"):
+        rows = np.array(json.loads(read_text(keypoint_path)), np.float64)
     return replace(topology_from_keypoints(str(keypoint_path), len(mesh.verts), mesh.faces, rows), name=path.stem)
 
 
@@ -146,11 +144,11 @@ def read_mask(path: str | Path, vertex_count: int) -> Bool[NDArray, " N"]:
     path = Path(path)
     if not path.is_file():
         raise MGCError(f"{path}: no such mask file")
-    words = path.read_text(encoding="utf-8", errors="replace").replace(",", " ").split()
+    words = read_text(path, others="replace").replace(",", " ").split()
     try:
         values = np.array([float(word) for word in words])
     except ValueError as error:
-        raise MGCError(f"{path}: expected 0 or 1 per vertex ({error})") from error
+        raise MGCError(f"{path}: expected 0 or 1 per vertex ({reason(error)})") from error
     if len(values) != vertex_count or not np.isin(values, (0, 1)).all():
         raise MGCError(
             f"{path}: expected {vertex_count} values 0 or 1, one per vertex, got {len(values)} values"

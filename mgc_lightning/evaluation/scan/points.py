@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,9 @@ from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.now.dataset import read_picked_points
+from mgc_lightning.files.arrays import read_npy
+from mgc_lightning.files.reading import excerpt, reading, reason
+from mgc_lightning.files.text import parse_json, read_text
 from mgc_lightning.metrics.now.landmarks import INDEX_IN_68, as_landmarks
 
 SUFFIXES = (".json", ".txt", ".npy", ".pp")
@@ -83,19 +85,17 @@ def read_scan_points(path: Path) -> ScanPoints:
         raise MGCError(f"{path}: expected points as one of {SUFFIXES}, got {path.suffix!r}")
     if suffix == ".pp":
         return ScanPoints(read_picked_points(path).astype(np.float64))
-    try:
+    with reading(path, "could not be read as points"):
         content = _read(path, suffix)
-    except (ValueError, OSError, EOFError) as error:
-        raise MGCError(f"{path}: could not be read as points ({error})") from error
     return _from_object(content, path) if isinstance(content, Mapping) else _from_arrays([_array(content, path)], path)
 
 
 def _read(path: Path, suffix: str) -> Any:
     if suffix == ".npy":
-        return np.load(path, allow_pickle=False)
-    text = path.read_text(encoding="utf-8")
+        return read_npy(path)
+    text = read_text(path, others="replace", torn=suffix == ".txt")
     if suffix == ".json":
-        return json.loads(text)
+        return parse_json(text, path)
     return np.array([line.replace(",", " ").split() for line in text.splitlines() if _says_something(line)], np.float64)
 
 
@@ -106,16 +106,16 @@ def _says_something(line: str) -> bool:
 def _from_object(content: Mapping[str, Any], path: Path) -> ScanPoints:
     arrays = [_array(content[key], path) for key in KEYS if content.get(key) is not None]
     scale = content.get("scale_to_mm")
-    if scale is not None and not (isinstance(scale, int | float) and scale > 0):
-        raise MGCError(f"{path}: expected a positive scale_to_mm, got {scale!r}")
+    if scale is not None and not (isinstance(scale, int | float) and 0 < scale < 1e9):
+        raise MGCError(f"{path}: expected a positive scale_to_mm, got {excerpt(repr(scale))}")
     return _from_arrays(arrays, path, None if scale is None else float(scale))
 
 
 def _array(values: Any, path: Path) -> Float[NDArray, "P 3"]:
     try:
         array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise MGCError(f"{path}: expected points [x, y, z] ({error})") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise MGCError(f"{path}: expected points [x, y, z] ({reason(error)})") from error
     if array.ndim != 2 or array.shape[1] != 3 or len(array) not in KEYS.values() or not np.isfinite(array).all():
         raise MGCError(
             f"{path}: expected NoW's 7 or iBUG's 68 finite points of a scan, (7, 3) or (68, 3); got {array.shape}"

@@ -125,7 +125,8 @@ class MethodSource(Checked):
     """What is measured, beside the mean face and the limit.
 
     Attributes:
-        checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, .pt2, or the folder of one; if neither this nor
+        checkpoint: a .ckpt of `fit`, or an export: .onnx, .safetensors, or the folder of one; a .pt2, which runs
+            code when it is opened, only if it is named itself; if neither this nor
             predictions are given, the network that comes with the package.
         predictions: another method's neutral meshes, HEAD/photographs/NAME.obj (or .ply) with seven landmarks in
             NAME.npy (or .txt), for the photographs of an earlier run; likewise HEAD/own_colours.

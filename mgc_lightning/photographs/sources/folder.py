@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import os
 from pathlib import Path
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.reading import excerpt, reading
+from mgc_lightning.files.text import read_text
 from mgc_lightning.photographs.sources.photo import SUFFIXES, Photo, PhotoSource
 
 
@@ -52,7 +55,7 @@ def list_files(root: Path) -> list[Path]:
 def csv_source(file: str | Path) -> PhotoSource:
     r"""Take the photographs of a list with a header: `path`, and where known `identity`, `capture`, `landmarks`.
 
-    Paths are relative to the list.
+    Paths are relative to the list, or absolute: the list is yours, and its photographs are only read.
 
     Raises:
         MGCError: if the list has no column `path`, or a path twice.
@@ -66,13 +69,18 @@ def csv_source(file: str | Path) -> PhotoSource:
     """
     file = Path(file)
     photos = []
-    with open(file, newline="", encoding="utf-8-sig") as stream:
-        rows = csv.DictReader(stream)
+    with reading(file, "cannot be read as a list with commas"):
+        rows = csv.DictReader(io.StringIO(read_text(file, torn=True), newline=""))
         if "path" not in (rows.fieldnames or []):
             raise MGCError(
-                f"{file}: expected a column `path` (and identity, capture, landmarks), got {rows.fieldnames}"
+                f"{file}: expected a column `path` (and identity, capture, landmarks), got "
+                f"{excerpt(str(rows.fieldnames), 200)}"
             )
         for row in rows:
+            if not row["path"] or None in row or "\0" in row["path"]:
+                raise MGCError(
+                    f"{file}, line {rows.line_num}: expected a path and {len(rows.fieldnames or [])} columns"
+                )
             path, landmarks = file.parent / row["path"], row.get("landmarks")
             photos.append(
                 Photo(

@@ -11,6 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.matlab import read_mat
+from mgc_lightning.files.names import inside
+from mgc_lightning.files.reading import reading
+from mgc_lightning.files.text import read_text, short
 from mgc_lightning.photographs.landmark_files import checked_landmarks
 from mgc_lightning.photographs.sources.folder import list_files
 from mgc_lightning.photographs.sources.photo import Photo, PhotoSource
@@ -94,10 +98,12 @@ def celeba_source(root: str | Path) -> PhotoSource:
     if not lists or not folders:
         raise MGCError(f"{root}: expected CelebA's identity_CelebA.txt and img_celeba/")
     photos = []
-    for line in lists[0].read_text().splitlines():
-        words = line.split()
+    for number, line in enumerate(read_text(lists[0], torn=True).splitlines(), start=1):
+        words, place = line.split(), f"{lists[0]}, line {number}"
         if len(words) == 2:
-            photos.append(Photo(words[0], folders[0] / words[0], words[1]))
+            photos.append(Photo(words[0], inside(folders[0], words[0], place), words[1]))
+        elif words:
+            raise MGCError(f"{place}: expected `FILE.jpg IDENTITY`, got {short(line)}")
     return PhotoSource("celeba", root, sorted(photos, key=lambda photo: photo.name))
 
 
@@ -116,15 +122,12 @@ def read_mat_landmarks(file: Path) -> Float[Tensor, "68 2"]:
         >>> read_mat_landmarks(file)[0]  # from MATLAB's px, counted from 1, to centres at +.5
         tensor([99.5000, 49.5000])
     """
-    import scipy.io
-
-    try:
-        content = scipy.io.loadmat(file)
-    except Exception as error:  # scipy raises many kinds for damaged files
-        raise MGCError(f"{file}: cannot be read as a MATLAB file ({type(error).__name__}: {error})") from error
+    content = read_mat(file)
     key = next((key for key in ("pt3d_68", "pts_3d", "pts_2d") if key in content), None)
     if key is None:
         raise MGCError(f"{file}: expected pt3d_68 or pts_3d, got {[k for k in content if not k.startswith('__')]}")
-    points = np.asarray(content[key], dtype=np.float64)
-    points = points.T if points.shape[0] in (2, 3) else points
-    return checked_landmarks(torch.from_numpy(points[:, :2] - 0.5).float(), str(file))
+    with reading(file, f"`{key}` holds no points"):
+        points = np.asarray(content[key], dtype=np.float64)
+        points = points.T if points.shape[0] in (2, 3) else points
+        points = points[:, :2]
+    return checked_landmarks(torch.from_numpy(points - 0.5).float(), str(file))
