@@ -25,8 +25,10 @@ from mgc_lightning.fitting.objective_fit import fit
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
 from mgc_lightning.losses.objective import MGCObjective
-from mgc_lightning.pictures.drawing import Picture, draw_landmarks, label, overlay, save_png, sheet, to_picture
+from mgc_lightning.pictures.drawing import Picture, overlay, save_png, to_picture
 from mgc_lightning.pictures.figures import draw_face
+from mgc_lightning.pictures.landmarks import draw_landmarks
+from mgc_lightning.pictures.sheets import label, sheet
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.synthetic.dataset import make_triplets

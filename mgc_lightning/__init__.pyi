@@ -45,14 +45,14 @@ from .fitting.landmark_fit import fit_landmarks3d as fit_landmarks3d
 from .fitting.objective_fit import FitResult as FitResult
 from .fitting.objective_fit import fit as fit
 from .losses.objective import MGCObjective as MGCObjective
+from .losses.pairs import ViewPairs as ViewPairs
+from .losses.pairs import pair_views as pair_views
 from .losses.same_person import SamePerson as SamePerson
 from .losses.schedule import Ramp as Ramp
 from .losses.terms import PairLoss as PairLoss
 from .losses.terms import SampleLoss as SampleLoss
 from .losses.terms import ViewLoss as ViewLoss
 from .losses.views import SingleViews as SingleViews
-from .losses.views import ViewPairs as ViewPairs
-from .losses.views import pair_views as pair_views
 from .losses.weights import LossWeights as LossWeights
 from .losses.weights import WeightedLoss as WeightedLoss
 from .metrics.nme import NormalizedMeanError as NormalizedMeanError
@@ -75,8 +75,8 @@ from .photographs.detectors import make_detector as make_detector
 from .photographs.photos import read_photo as read_photo
 from .preparation.run import prepare as prepare
 from .preparation.settings import PrepareSettings as PrepareSettings
+from .reconstruction.face import Reconstruction as Reconstruction
 from .reconstruction.reconstructor import FaceReconstructor as FaceReconstructor
-from .reconstruction.reconstructor import Reconstruction as Reconstruction
 from .reconstruction.refinement import refine as refine
 from .reconstruction.report import RunReport as RunReport
 from .reconstruction.run import reconstruct as reconstruct

@@ -8,7 +8,8 @@ from packaging.requirements import Requirement
 
 from mgc_lightning import doctor
 from mgc_lightning.cli import main
-from mgc_lightning.doctor import Check, State, examine, is_healthy, report_lines
+from mgc_lightning.doctor.check import Check, State, is_healthy, report_lines
+from mgc_lightning.doctor.examine import examine
 from mgc_lightning.rendering import rasterizers
 
 

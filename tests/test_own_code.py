@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from mgc_lightning.doctor import State, check_program
+from mgc_lightning.doctor.check import State
+from mgc_lightning.doctor.program import check_program
 from mgc_lightning.errors import MGCError
 from mgc_lightning.own_code import add_working_folder, explain_missing, hidden_packages, import_modules
 

@@ -21,7 +21,7 @@ from mgc_lightning.evaluation import NoWSettings, NoWSubmissionSettings, REALYSe
 from mgc_lightning.evaluation.parallel import in_parallel
 from mgc_lightning.evaluation.scan import MethodSource, ScanBenchmarkSettings
 from mgc_lightning.evaluation.scan.backgrounds import draw_background
-from mgc_lightning.fitting.scan_fit import ScanFitSettings
+from mgc_lightning.fitting.scan_settings import ScanFitSettings
 from mgc_lightning.geometry import sample_bilinear
 from mgc_lightning.losses import LossWeights
 from mgc_lightning.losses.priors import Prior

@@ -23,9 +23,9 @@ import numpy as np
 import torch
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.scan.benchmark import LIMIT, MEAN_FACE
 from mgc_lightning.evaluation.scan.crops import TITLES
 from mgc_lightning.evaluation.scan.faces import ALONE, DIFFERENT_LIGHT, ONE_MOMENT, REFINED
+from mgc_lightning.evaluation.scan.references import LIMIT, MEAN_FACE
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checkpoints import read_checkpoint
 from mgc_lightning.metrics.reconstruction import BASELINE, ReconstructionScores

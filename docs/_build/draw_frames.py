@@ -16,7 +16,7 @@ from matplotlib import pyplot
 
 from mgc_lightning import load_face_model
 from mgc_lightning.geometry import pose_to_transform
-from mgc_lightning.pictures.drawing import LANDMARK_GROUPS
+from mgc_lightning.pictures.landmarks import LANDMARK_GROUPS
 from mgc_lightning.rendering import get_rasterizer
 
 OUTPUT = Path(__file__).parents[1] / "frames.svg"

@@ -13,7 +13,8 @@ def doctor(*, json: bool = False) -> int:
     Args:
         json: print one JSON object instead.
     """
-    from mgc_lightning.doctor import examine, is_healthy, report_lines
+    from mgc_lightning.doctor.check import is_healthy, report_lines
+    from mgc_lightning.doctor.examine import examine
 
     sections = examine()
     if json:

@@ -13,5 +13,5 @@ from .objective_fit import fit as fit
 from .posterior_fit import PredictionErrors as PredictionErrors
 from .posterior_fit import fit_posterior as fit_posterior
 from .scan_fit import ScanFit as ScanFit
-from .scan_fit import ScanFitSettings as ScanFitSettings
 from .scan_fit import fit_scan as fit_scan
+from .scan_settings import ScanFitSettings as ScanFitSettings

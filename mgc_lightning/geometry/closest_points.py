@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.geometry import bvh
+from mgc_lightning.geometry import bvh, bvh_build
 
 FLAT = 1e-10
 """A face whose height is below this part of its longest edge has no surface and is left out."""
@@ -65,13 +65,13 @@ class ClosestPoints:
         verts = _points(verts, "verts")
         triangles = _faces(faces, len(verts))
         corners = verts[triangles]
-        kept = np.flatnonzero(~bvh.flat_faces(corners, FLAT)).astype(np.int32)
+        kept = np.flatnonzero(~bvh_build.flat_faces(corners, FLAT)).astype(np.int32)
         if not len(kept):
             raise MGCError(f"Expected a mesh with a surface, got {len(triangles)} faces, none with an area")
         self.dropped = len(triangles) - len(kept)
         order = kept.copy()
-        self.boxes, self.children, first, count = bvh.build(corners.min(axis=1), corners.max(axis=1), order)
-        self.triangles, self._faces = bvh.pack(corners, order, first, count)
+        self.boxes, self.children, first, count = bvh_build.build(corners.min(axis=1), corners.max(axis=1), order)
+        self.triangles, self._faces = bvh_build.pack(corners, order, first, count)
         self._slots = np.zeros(len(triangles), np.int32)
         self._slots[self._faces.ravel()] = np.arange(self._faces.size, dtype=np.int32)
 

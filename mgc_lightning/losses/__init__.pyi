@@ -13,6 +13,8 @@ from .landmark import Landmarks as Landmarks
 from .landmark import landmark_loss as landmark_loss
 from .landmark import landmark_weights as landmark_weights
 from .objective import MGCObjective as MGCObjective
+from .pairs import ViewPairs as ViewPairs
+from .pairs import pair_views as pair_views
 from .photometric import Photometric as Photometric
 from .photometric import masked_mean as masked_mean
 from .photometric import photometric_loss as photometric_loss
@@ -33,8 +35,6 @@ from .terms import SampleLoss as SampleLoss
 from .terms import Scene as Scene
 from .terms import ViewLoss as ViewLoss
 from .views import SingleViews as SingleViews
-from .views import ViewPairs as ViewPairs
 from .views import composite as composite
-from .views import pair_views as pair_views
 from .weights import LossWeights as LossWeights
 from .weights import WeightedLoss as WeightedLoss

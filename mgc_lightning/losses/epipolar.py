@@ -12,8 +12,8 @@ from mgc_lightning.geometry.epipolar import (
     epipolar_distance,
     fundamental_from_poses,
 )
+from mgc_lightning.losses.pairs import ViewPairs
 from mgc_lightning.losses.terms import PairLoss
-from mgc_lightning.losses.views import ViewPairs
 
 
 def epipolar_loss(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from mgc_lightning.losses.pairs import ViewPairs
 from mgc_lightning.losses.photometric import EPS, masked_mean, photometric_residual
 from mgc_lightning.losses.terms import PairLoss
-from mgc_lightning.losses.views import ViewPairs
 
 
 def pixel_consistency(

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from mgc_lightning.losses.pairs import ViewPairs
 from mgc_lightning.losses.photometric import EPS, masked_mean
 from mgc_lightning.losses.terms import PairLoss
-from mgc_lightning.losses.views import ViewPairs
 
 C1 = 0.01**2
 C2 = 0.03**2

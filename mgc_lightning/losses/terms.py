@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.losses.views import SingleViews, ViewPairs, pair_views
+from mgc_lightning.losses.pairs import ViewPairs, pair_views
+from mgc_lightning.losses.views import SingleViews
 from mgc_lightning.scene import FaceViews
 from mgc_lightning.structures import FaceTriplet
 

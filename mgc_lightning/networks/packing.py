@@ -21,7 +21,8 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checksum import seal
 from mgc_lightning.files.weights import write_tensors
-from mgc_lightning.networks.export import compare, onnx_program, onnx_runner, quiet
+from mgc_lightning.networks.comparison import compare
+from mgc_lightning.networks.export_formats import onnx_program, onnx_runner, quiet
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
 from mgc_lightning.networks.files import load_network
 from mgc_lightning.networks.shipped import CARD, ONNX, WEIGHTS

@@ -15,17 +15,11 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
-from mgc_lightning.pictures.drawing import (
-    Picture,
-    color_bar,
-    draw_landmarks,
-    error_colors,
-    label,
-    overlay,
-    sheet,
-    to_picture,
-)
+from mgc_lightning.pictures.drawing import Picture, overlay, to_picture
+from mgc_lightning.pictures.error_colors import color_bar, error_colors
 from mgc_lightning.pictures.figures import Figure, draw_face
+from mgc_lightning.pictures.landmarks import draw_landmarks
+from mgc_lightning.pictures.sheets import label, sheet
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceMesh
 

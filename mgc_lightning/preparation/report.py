@@ -13,7 +13,9 @@ import torch
 from rich.table import Table
 
 from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.pictures.drawing import Picture, draw_landmarks, save_png, sheet, to_picture
+from mgc_lightning.pictures.drawing import Picture, save_png, to_picture
+from mgc_lightning.pictures.landmarks import draw_landmarks
+from mgc_lightning.pictures.sheets import sheet
 from mgc_lightning.triplets.grouping import Triplet
 from mgc_lightning.triplets.samples import decode_jpeg, decode_sample
 

@@ -1,3 +1,6 @@
+from .atlas import Atlas as Atlas
+from .atlas import make_atlas as make_atlas
+from .face import Reconstruction as Reconstruction
 from .files import write_reconstruction as write_reconstruction
 from .inputs import Inputs as Inputs
 from .inputs import find_inputs as find_inputs
@@ -7,7 +10,6 @@ from .meshes import write_meshes as write_meshes
 from .meshes import write_neutral as write_neutral
 from .pictures import draw_pictures as draw_pictures
 from .reconstructor import FaceReconstructor as FaceReconstructor
-from .reconstructor import Reconstruction as Reconstruction
 from .recrop import SettledCrop as SettledCrop
 from .recrop import settle_box as settle_box
 from .recrop import settle_crop as settle_crop
@@ -21,9 +23,7 @@ from .settings import ReconstructSettings as ReconstructSettings
 from .smoothing import smooth_coefficients as smooth_coefficients
 from .surface import TexturedSurface as TexturedSurface
 from .surface import textured_surface as textured_surface
-from .texture import Atlas as Atlas
 from .texture import bake_texture as bake_texture
-from .texture import make_atlas as make_atlas
 from .textured_mesh import write_textured_glb as write_textured_glb
 from .textured_mesh import write_textured_obj as write_textured_obj
 from .video import VideoFaces as VideoFaces

@@ -15,6 +15,7 @@ from torch import Tensor
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.pictures.drawing import save_png
+from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.maps import (
     GeometryMaps,
     depth_steps,
@@ -25,7 +26,6 @@ from mgc_lightning.reconstruction.maps import (
 )
 from mgc_lightning.reconstruction.meshes import write_meshes
 from mgc_lightning.reconstruction.pictures import draw_pictures
-from mgc_lightning.reconstruction.reconstructor import Reconstruction
 from mgc_lightning.rendering.renderer import FaceRenderer
 
 CONVENTION = (

@@ -13,7 +13,7 @@ from torch import Tensor
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import transform_points
 from mgc_lightning.pictures.drawing import Picture, to_picture
-from mgc_lightning.reconstruction.reconstructor import Reconstruction
+from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.rendering.renderer import FaceRenderer, render_attributes
 
 Window = tuple[int, int, int, int]

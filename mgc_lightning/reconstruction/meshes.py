@@ -10,9 +10,10 @@ from torch import Tensor
 
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.mesh import write_mesh
-from mgc_lightning.reconstruction.reconstructor import Reconstruction
+from mgc_lightning.reconstruction.atlas import make_atlas
+from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.surface import textured_surface
-from mgc_lightning.reconstruction.texture import bake_texture, make_atlas
+from mgc_lightning.reconstruction.texture import bake_texture
 from mgc_lightning.reconstruction.textured_mesh import write_textured_glb, write_textured_obj
 from mgc_lightning.rendering.renderer import FaceRenderer
 

@@ -14,19 +14,12 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import REFERENCE_SIZE
 from mgc_lightning.geometry.pose import pose_to_transform
 from mgc_lightning.networks.face_network import main_pose_at
-from mgc_lightning.pictures.drawing import (
-    BACKGROUND,
-    Picture,
-    draw_landmarks,
-    label,
-    overlay,
-    sheet,
-    to_picture,
-    upscale,
-)
+from mgc_lightning.pictures.drawing import BACKGROUND, Picture, overlay, to_picture, upscale
 from mgc_lightning.pictures.figures import Figure, Style, draw_face
+from mgc_lightning.pictures.landmarks import draw_landmarks
+from mgc_lightning.pictures.sheets import label, sheet
+from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.maps import face_window, window_intrinsics
-from mgc_lightning.reconstruction.reconstructor import Reconstruction
 from mgc_lightning.rendering.renderer import GREY, FaceRenderer
 from mgc_lightning.structures import FaceMesh
 

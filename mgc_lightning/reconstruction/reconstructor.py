@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,79 +12,29 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
-from mgc_lightning.errors import MGCError, check_choice, check_count
+from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import intrinsics, project
-from mgc_lightning.geometry.pose import pose_to_transform, rigid, transform_points
-from mgc_lightning.networks.predictor import Predictor, load_predictor, usable_device
+from mgc_lightning.geometry.pose import pose_to_transform, transform_points
+from mgc_lightning.networks.predictor import load_predictor, usable_device
 from mgc_lightning.networks.pretrained import pretrained_weights
 from mgc_lightning.photographs.crop import (
-    five_points,
     invert_similarity,
-    similarity_to_template,
     transform_points2d,
     warp_to_crop,
 )
-from mgc_lightning.photographs.detection import DetectedFace, FaceDetector, detect_shrunk
-from mgc_lightning.photographs.detectors import make_detector
-from mgc_lightning.photographs.landmark_files import checked_landmarks, read_landmarks
+from mgc_lightning.photographs.detection import FaceDetector
 from mgc_lightning.photographs.photos import ImageLike, as_image
-from mgc_lightning.photographs.plausible import check_plausible_box, check_plausible_landmarks
 from mgc_lightning.photographs.settings import DetectorChoice
-from mgc_lightning.reconstruction.recrop import SettledCrop, settle_box
-from mgc_lightning.rendering.lighting import shade
+from mgc_lightning.reconstruction.face import Reconstruction, camera_of_image
+from mgc_lightning.reconstruction.locator import FaceLocator
 from mgc_lightning.structures import FaceMesh
 
 BATCH = 16
 """Faces that are predicted at a time."""
 
 
-@dataclass(frozen=True)
-class Reconstruction:
-    """Hold one reconstructed face; tensors have no batch axis.
-
-    Attributes:
-        image: (3, H, W) the photograph, RGB in [0, 1].
-        crop: (3, S, S) the aligned crop that the network saw.
-        coefficients: absolute.
-        mesh: vertices in mm, model frame, with expression, pose not applied; albedo.
-        landmarks3d: (68, 3) mm, model frame.
-        landmarks_crop: (68, 2) px of the crop.
-        landmarks: (68, 2) px of the photograph.
-        K_crop: (3, 3) intrinsics of the crop.
-        T_crop_model: (4, 4) pose in the crop's camera.
-        K: (3, 3) intrinsics of the photograph's camera.
-        T_cam_model: (4, 4) pose in the photograph's camera, which is the crop's, turned about its axis.
-        crop_from_image: (2, 3) similarity, px to px.
-        image_from_crop: (2, 3) its inverse.
-        detected: (68, 2) px of the photograph, given or detected, that it was aligned by; None for five points or a
-            box.
-        detected_mesh: (468, 2) px of the photograph, of a detector that finds a mesh.
-    """
-
-    image: Float[Tensor, "3 H W"]
-    crop: Float[Tensor, "3 S S"]
-    coefficients: FaceCoefficients
-    mesh: FaceMesh
-    landmarks3d: Float[Tensor, "68 3"]
-    landmarks_crop: Float[Tensor, "68 2"]
-    landmarks: Float[Tensor, "68 2"]
-    K_crop: Float[Tensor, "3 3"]
-    T_crop_model: Float[Tensor, "4 4"]
-    K: Float[Tensor, "3 3"]
-    T_cam_model: Float[Tensor, "4 4"]
-    crop_from_image: Float[Tensor, "2 3"]
-    image_from_crop: Float[Tensor, "2 3"]
-    detected: Float[Tensor, "68 2"] | None = None
-    detected_mesh: Float[Tensor, "468 2"] | None = None
-
-    @property
-    def colors(self) -> Float[Tensor, "N 3"]:
-        """Lit vertex colours in [0, 1]: albedo under the predicted light."""
-        return (self.mesh.albedo * shade(self.mesh.normals, self.coefficients.light)).clamp(0, 1)
-
-
-class FaceReconstructor:
+class FaceReconstructor(FaceLocator):
     """Reconstruct faces from photographs with any checkpoint or export.
 
     `FaceReconstructor.from_pretrained()` has the network that comes with the package.
@@ -105,18 +54,6 @@ class FaceReconstructor:
         >>> face.mesh.verts.shape, face.landmarks.shape
         (torch.Size([4032, 3]), torch.Size([68, 2]))
     """
-
-    def __init__(
-        self,
-        predictor: Predictor,
-        detector: FaceDetector | DetectorChoice | None = None,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        if isinstance(detector, str):
-            check_choice("detector", detector, DetectorChoice)
-        self.predictor = predictor
-        self.detector = detector
-        self.device = torch.device(device)
 
     @classmethod
     def load(
@@ -182,11 +119,6 @@ class FaceReconstructor:
         """The face model that decodes."""
         return self.predictor.face_model
 
-    @property
-    def image_size(self) -> int:
-        """Side of the crops in px."""
-        return self.predictor.image_size
-
     def reconstruct(
         self,
         image: ImageLike,
@@ -225,7 +157,7 @@ class FaceReconstructor:
         for start in range(0, len(images), batch_size):
             part = slice(start, start + batch_size)
             tensors = [as_image(image) for image in images[part]]
-            places = [self._locate(*given) for given in zip(tensors, points[part], frames[part], strict=True)]
+            places = [self.locate(*given) for given in zip(tensors, points[part], frames[part], strict=True)]
             matrices, detected, meshes = zip(*places, strict=True)
             found += self.reconstruct_aligned(tensors, torch.stack(matrices), detected, meshes)
         return found
@@ -245,75 +177,6 @@ class FaceReconstructor:
             detected, meshes = [face.landmarks for face in part], [face.mesh for face in part]
             found += self.reconstruct_aligned([tensor] * len(part), matrices, detected, meshes)
         return found
-
-    def detect(self, image: Float[Tensor, "3 H W"], path: str | Path | None = None) -> list[DetectedFace]:
-        """Find the faces of a photograph, the largest first.
-
-        Raises:
-            MGCError: if there is no detector.
-        """
-        if self.detector is None:
-            raise MGCError(
-                "Where is the face? Give its `landmarks` (5 or 68 points), a `box` around it (x0, y0, x1, y1), or a "
-                "`detector`"
-            )
-        if isinstance(self.detector, str):
-            self.detector = make_detector(self.detector, str(self.device))
-        return detect_shrunk(self.detector, image, None if path is None else Path(path))
-
-    def align(
-        self,
-        image: Float[Tensor, "3 H W"],
-        landmarks: str | Path | ArrayLike | Tensor | None = None,
-        box: Sequence[float] | None = None,
-    ) -> Float[Tensor, "2 3"]:
-        """Find the similarity from the photograph to the crop, by landmarks, by box, or by the detector.
-
-        Raises:
-            MGCError: if landmarks or box cannot be those of a face in this photograph, or neither is given and there
-                is no detector, or it finds no face.
-        """
-        return self._locate(image, landmarks, box)[0]
-
-    def _locate(
-        self,
-        image: Float[Tensor, "3 H W"],
-        landmarks: ArrayLike | Tensor | str | Path | None,
-        box: Sequence[float] | None,
-    ) -> tuple[Float[Tensor, "2 3"], Float[Tensor, "68 2"] | None, Float[Tensor, "468 2"] | None]:
-        """Find the crop, the 68 points that it was found by, if it was, and the mesh that a detector found."""
-        if landmarks is not None and box is not None:
-            raise MGCError("Give either `landmarks` or `box`, not both")
-        if box is not None:
-            return self.settle(image, box).crop_from_image, None, None
-        if landmarks is None:
-            faces = self.detect(image)
-            if not faces:
-                raise MGCError("No face was found; give its `landmarks`, or a `box` around it")
-            return self.align_points(faces[0].landmarks), faces[0].landmarks, faces[0].mesh
-        if isinstance(landmarks, str | Path):
-            points, name = read_landmarks(landmarks), str(landmarks)
-        else:
-            points, name = checked_landmarks(_numbers("landmarks", landmarks, "5 or 68 points (x, y)")), "landmarks"
-        points = check_plausible_landmarks(points, *image.shape[-2:], name=name)
-        return self.align_points(points), points if len(points) == 68 else None, None
-
-    def settle(self, image: Float[Tensor, "3 H W"], box: Sequence[float]) -> SettledCrop:
-        """Find the similarity from the photograph to the crop by a box, cut again on predicted points until it stands.
-
-        Args:
-            image: (3, H, W).
-            box: x0, y0, x1, y1 px around the face, hairline to chin; it may be loose, tight, or off by a sixth.
-
-        Raises:
-            MGCError: if it cannot hold a face of this photograph.
-        """
-        given = check_plausible_box(_numbers("box", box, "x0, y0, x1, y1").float(), *image.shape[-2:])
-        return settle_box(self.predictor, image, given)
-
-    def align_points(self, points: Float[Tensor, "P 2"]) -> Float[Tensor, "2 3"]:
-        """Find the similarity from a photograph to the crop by 5 or 68 points, px, that are known to be a face's."""
-        return similarity_to_template(points if len(points) == 5 else five_points(points), self.image_size)
 
     def reconstruct_aligned(
         self,
@@ -385,48 +248,3 @@ class FaceReconstructor:
             )
             for i in range(len(images))
         ]
-
-
-def _numbers(name: str, given: ArrayLike | Tensor, expected: str) -> Tensor:
-    """Take numbers of any form, or say what was expected."""
-    try:
-        return torch.as_tensor(given).detach().cpu()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise MGCError(f"`{name}`: expected {expected} in px, got {given!r}") from error
-
-
-def camera_of_image(
-    image_from_crop: Float[Tensor, "*batch 2 3"],
-    K_crop: Float[Tensor, "3 3"],
-    T_crop_model: Float[Tensor, "*batch 4 4"],
-) -> tuple[Float[Tensor, "*batch 3 3"], Float[Tensor, "*batch 4 4"]]:
-    """Carry the camera of a crop over to the picture that it was cut from.
-
-    With `u_image = s Q u_crop + t`, Q a rotation of the plane, the pinhole equation gives
-    `u_image = s f (Q x) / z + s Q c + t`: the crop's camera turned by Q about its axis, the focal length
-    times s, the principal point mapped.
-
-    Args:
-        image_from_crop: (..., 2, 3) similarity.
-        K_crop: (3, 3) with equal focal lengths and no skew.
-        T_crop_model: (..., 4, 4).
-
-    Returns:
-        K (..., 3, 3) and T_cam_model (..., 4, 4) of the picture.
-
-    Example:
-        >>> enlarged = torch.tensor([[2.0, 0.0, 50.0], [0.0, 2.0, 30.0]])  # the crop is half the size of the photograph
-        >>> K, T = camera_of_image(enlarged, intrinsics(224), torch.eye(4))
-        >>> K[0, 0], K[:2, 2]
-        (tensor(9400.), tensor([274., 254.]))
-    """
-    linear = image_from_crop[..., :2]
-    scale = linear[..., 0].square().sum(-1).sqrt()
-    centre = transform_points2d(image_from_crop, K_crop[:2, 2].expand(*linear.shape[:-2], 1, 2))[..., 0, :]
-    K = K_crop.repeat(*linear.shape[:-2], 1, 1)
-    K[..., 0, 0] = K_crop[0, 0] * scale
-    K[..., 1, 1] = K_crop[1, 1] * scale
-    K[..., :2, 2] = centre
-    R = torch.eye(3, dtype=linear.dtype, device=linear.device).repeat(*linear.shape[:-2], 1, 1)
-    R[..., :2, :2] = linear / scale[..., None, None]
-    return K, rigid(R, R.new_zeros(*linear.shape[:-2], 3)) @ T_crop_model

@@ -17,11 +17,12 @@ from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.photographs.conventions import slides
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.photos import read_photo
+from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.files import write_reconstruction
 from mgc_lightning.reconstruction.inputs import Inputs, find_inputs, name_folders
 from mgc_lightning.reconstruction.meshes import write_neutral
 from mgc_lightning.reconstruction.places import FaceFinder, FacePlace
-from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.refinement import refine
 from mgc_lightning.reconstruction.report import Done, Refused, RunReport
 from mgc_lightning.reconstruction.same_person import refine_same_person

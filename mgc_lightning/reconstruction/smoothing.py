@@ -18,7 +18,7 @@ from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.geometry.camera import FACE_SIZE, project
 from mgc_lightning.geometry.pose import pose_to_transform, rigid, transform_to_pose
 from mgc_lightning.photographs.crop import invert_similarity
-from mgc_lightning.reconstruction.reconstructor import camera_of_image
+from mgc_lightning.reconstruction.face import camera_of_image
 
 SIGMA = 0.2916
 """Standard deviation of the window over the period of the cut-off: where (1 + x) exp(-x), x = (w sigma)^2 / 2, is a

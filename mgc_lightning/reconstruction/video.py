@@ -19,7 +19,8 @@ from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.geometry.camera import intrinsics
 from mgc_lightning.photographs.sources.videos import frame_rate, promised_frames, video_frames
-from mgc_lightning.pictures.drawing import Picture, fit_into, save_png, sheet, to_picture
+from mgc_lightning.pictures.drawing import Picture, fit_into, save_png, to_picture
+from mgc_lightning.pictures.sheets import sheet
 from mgc_lightning.reconstruction.meshes import compact
 from mgc_lightning.reconstruction.pictures import draw_in_photograph
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor

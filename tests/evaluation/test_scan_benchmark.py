@@ -11,9 +11,9 @@ from textured_scans import write_scan
 from tiny_networks import make_network
 
 from mgc_lightning.cli import main
-from mgc_lightning.evaluation.scan.benchmark import LIMIT, MEAN_FACE
 from mgc_lightning.evaluation.scan.crops import five_of_seven, loose_box
 from mgc_lightning.evaluation.scan.faces import DIFFERENT_LIGHT, ONE_MOMENT, different_light_groups, one_moment_groups
+from mgc_lightning.evaluation.scan.references import LIMIT, MEAN_FACE
 from mgc_lightning.evaluation.scan.run import benchmark_scans
 from mgc_lightning.evaluation.scan.score import inner_nme, rotation, seen_rotation
 from mgc_lightning.evaluation.scan.settings import MethodSource, ScanBenchmarkSettings

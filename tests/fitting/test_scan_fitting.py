@@ -7,7 +7,8 @@ from scipy.spatial.transform import Rotation
 from textured_scans import person
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.fitting.scan_fit import ScanFitSettings, fit_scan
+from mgc_lightning.fitting.scan_fit import fit_scan
+from mgc_lightning.fitting.scan_settings import ScanFitSettings
 from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
 
 R = Rotation.from_euler("xyz", [10, -25, 5], degrees=True).as_matrix()

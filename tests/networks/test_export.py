@@ -13,7 +13,8 @@ from mgc_lightning.cli import main
 from mgc_lightning.encoders import Encoder, OfficialResNet, ResNet
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
-from mgc_lightning.networks.export import OUTPUTS, compare, export_network
+from mgc_lightning.networks.comparison import OUTPUTS, compare
+from mgc_lightning.networks.export import export_network
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork, OutputScaling
 from mgc_lightning.networks.files import load_network, save_network
 

@@ -16,7 +16,8 @@ from mgc_lightning.encoders import Encoder, ResNet
 from mgc_lightning.errors import MGCError, MissingExtraError
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.networks import packing, shipped
-from mgc_lightning.networks.export import export_network, onnx_runner
+from mgc_lightning.networks.export import export_network
+from mgc_lightning.networks.export_formats import onnx_runner
 from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.networks.files import load_network
 from mgc_lightning.networks.packing import pack_network

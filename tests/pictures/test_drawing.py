@@ -6,18 +6,10 @@ import torch
 from PIL import Image
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.pictures.drawing import (
-    color_bar,
-    draw_landmarks,
-    error_colors,
-    fit_into,
-    label,
-    overlay,
-    save_png,
-    sheet,
-    to_picture,
-    upscale,
-)
+from mgc_lightning.pictures.drawing import fit_into, overlay, save_png, to_picture, upscale
+from mgc_lightning.pictures.error_colors import color_bar, error_colors
+from mgc_lightning.pictures.landmarks import draw_landmarks
+from mgc_lightning.pictures.sheets import label, sheet
 
 
 def test_to_picture_takes_what_images_are():

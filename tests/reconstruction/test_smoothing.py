@@ -8,7 +8,7 @@ from mgc_lightning.coefficients import CoefficientLayout, FaceCoefficients
 from mgc_lightning.geometry.camera import FACE_SIZE, intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
 from mgc_lightning.photographs.crop import invert_similarity
-from mgc_lightning.reconstruction.reconstructor import camera_of_image
+from mgc_lightning.reconstruction.face import camera_of_image
 from mgc_lightning.reconstruction.smoothing import FOLLOW, smooth, smooth_coefficients
 
 SECONDS = 0.6

@@ -11,9 +11,10 @@ from scipy.ndimage import distance_transform_edt
 from tiny_networks import ROLLED
 
 from mgc_lightning.files.mesh import read_mesh
+from mgc_lightning.reconstruction.atlas import make_atlas
 from mgc_lightning.reconstruction.maps import draw_normals, geometry_maps
 from mgc_lightning.reconstruction.surface import _loops, textured_surface
-from mgc_lightning.reconstruction.texture import bake_texture, make_atlas
+from mgc_lightning.reconstruction.texture import bake_texture
 from mgc_lightning.reconstruction.textured_mesh import write_textured_glb, write_textured_obj
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceMesh

@@ -1,5 +1,5 @@
-from .benchmark import HeadResult as HeadResult
 from .benchmark import run_head as run_head
+from .head_result import HeadResult as HeadResult
 from .heads import ScanHead as ScanHead
 from .heads import read_head as read_head
 from .photo_set import take_photographs as take_photographs

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from mgc_lightning.evaluation.scan.photo_set import TakenPhotograph
 from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.places import FacePlace
-from mgc_lightning.reconstruction.reconstructor import FaceReconstructor, Reconstruction
+from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.refinement import refine
 from mgc_lightning.reconstruction.same_person import refine_same_person
 

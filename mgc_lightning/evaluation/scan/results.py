@@ -10,7 +10,7 @@ from typing import Any
 
 import mgc_lightning
 from mgc_lightning.evaluation.folder import write_results_json
-from mgc_lightning.evaluation.scan.benchmark import HeadResult
+from mgc_lightning.evaluation.scan.head_result import HeadResult
 from mgc_lightning.evaluation.scan.score import ScanScore
 from mgc_lightning.evaluation.scan.settings import ScanBenchmarkSettings
 from mgc_lightning.evaluation.scan.summary import SummaryRow, coefficient_spread, columns_of

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.scan.benchmark import HeadResult, HeadSource, Method, Paint, paint_by_basis, run_head
+from mgc_lightning.evaluation.scan.benchmark import HeadSource, Method, Paint, run_head
+from mgc_lightning.evaluation.scan.head_result import HeadResult
+from mgc_lightning.evaluation.scan.references import paint_by_basis
 from mgc_lightning.evaluation.scan.results import write_results
 from mgc_lightning.evaluation.scan.settings import MethodSource, ScanBenchmarkSettings
 from mgc_lightning.evaluation.scan.sheet import write_sheet

@@ -12,28 +12,21 @@ from torch import Tensor
 
 from mgc_lightning.evaluation.now.error_map import vertex_errors
 from mgc_lightning.evaluation.photo_sets import evenly
-from mgc_lightning.evaluation.scan.benchmark import HeadResult, limit_face, mean_face, photographs_of
 from mgc_lightning.evaluation.scan.crops import TITLES
 from mgc_lightning.evaluation.scan.faces import PredictedFace
+from mgc_lightning.evaluation.scan.head_result import HeadResult, photographs_of
 from mgc_lightning.evaluation.scan.plan import camera_around
+from mgc_lightning.evaluation.scan.references import limit_face, mean_face
 from mgc_lightning.evaluation.scan.score import score_mesh
 from mgc_lightning.evaluation.scan.surfaces import scan_surface
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.mesh import vertex_normals
 from mgc_lightning.metrics.now.evaluate import PredictionError
-from mgc_lightning.pictures.drawing import (
-    BACKGROUND,
-    Picture,
-    color_bar,
-    draw_landmarks,
-    error_colors,
-    label,
-    overlay,
-    save_png,
-    sheet,
-    to_picture,
-)
+from mgc_lightning.pictures.drawing import BACKGROUND, Picture, overlay, save_png, to_picture
+from mgc_lightning.pictures.error_colors import color_bar, error_colors
 from mgc_lightning.pictures.figures import Style, draw_face
+from mgc_lightning.pictures.landmarks import draw_landmarks
+from mgc_lightning.pictures.sheets import label, sheet
 from mgc_lightning.reconstruction.pictures import draw_in_photograph
 from mgc_lightning.rendering.renderer import FaceRenderer, render_attributes
 from mgc_lightning.rendering.textured import sample_texture

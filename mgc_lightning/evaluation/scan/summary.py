@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mgc_lightning.evaluation.scan.benchmark import LIMIT, MEAN_FACE, HeadResult
 from mgc_lightning.evaluation.scan.crops import TITLES
 from mgc_lightning.evaluation.scan.faces import ALONE, DIFFERENT_LIGHT, ONE_MOMENT, REFINED
+from mgc_lightning.evaluation.scan.head_result import HeadResult
 from mgc_lightning.evaluation.scan.plan import BACKGROUNDS, LIGHTS
+from mgc_lightning.evaluation.scan.references import LIMIT, MEAN_FACE
 from mgc_lightning.evaluation.scan.score import ScanScore, mean_median, mean_of
 from mgc_lightning.evaluation.scan.spread import Spread, aligned_faces, spread
 from mgc_lightning.face_models.face_model import FaceModel

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from mgc_lightning.evaluation.scan.benchmark import HeadResult
 from mgc_lightning.evaluation.scan.crops import TITLES
+from mgc_lightning.evaluation.scan.head_result import HeadResult
 from mgc_lightning.evaluation.scan.summary import IDENTITY, NOW, SummaryRow
 
 

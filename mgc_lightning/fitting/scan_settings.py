@@ -1,0 +1,39 @@
+"""What is fitted to a scan, and how closely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class ScanFitSettings:
+    """Choose what is fitted, and how closely.
+
+    Attributes:
+        expression: fit expression too; off, the scan is taken for a neutral face.
+        scale: fit the scale too, as NoW does; off where the scan is in mm for certain and its size is to count.
+        prior_identity: mm^2 of the mean squared distance that one squared standard deviation of identity costs.
+        prior_expression: the same of expression.
+        landmarks: weight at the start of the mean squared landmark distance against that of the surface; it falls
+            to `landmarks_end`, since points are placed by a few mm and the surface is measured.
+        landmarks_end: weight at the end.
+        robust: mm; distances well beyond count little (holes, hair, collars, misplaced points).
+        iterations: Gauss-Newton steps, each with its closest points.
+        points: at most so many scan points, evenly chosen.
+        reach: radius of the ball of scan points around the nose that are fitted, in radii of NoW's ball.
+    """
+
+    expression: bool = False
+    scale: bool = True
+    prior_identity: float = 1e-3
+    prior_expression: float = 3e-3
+    landmarks: float = 1.0
+    landmarks_end: float = 0.003
+    robust: float = 4.0
+    iterations: int = 20
+    points: int = 8_000
+    reach: float = 1.0
