@@ -26,7 +26,8 @@ from mgc_lightning.fitting.measured_points import INSIDE, MESH_DATA
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.mesh import vertex_normals
 from mgc_lightning.geometry.pose import transform_points
-from mgc_lightning.photographs.mediapipe_detector import VERTICES, MediaPipeDetector
+from mgc_lightning.photographs.face_mesh import VERTICES
+from mgc_lightning.photographs.mediapipe_detector import MediaPipeDetector
 from mgc_lightning.synthetic import SyntheticSettings, make_triplets
 
 SIZE, BATCH = 384, 8

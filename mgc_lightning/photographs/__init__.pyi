@@ -17,6 +17,7 @@ from .detection import FaceDetector as FaceDetector
 from .detection import LandmarkFolder as LandmarkFolder
 from .detectors import make_detector as make_detector
 from .face_alignment_detector import FaceAlignmentDetector as FaceAlignmentDetector
+from .face_mesh import MeshFinder as MeshFinder
 from .head_pose import yaw_degrees as yaw_degrees
 from .landmark_files import find_landmarks as find_landmarks
 from .landmark_files import read_landmarks as read_landmarks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +10,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgc_lightning.errors import MGCError
+from mgc_lightning.errors import MGCError, MissingExtraError
+from mgc_lightning.fitting.measured_points import mesh_points
 from mgc_lightning.photographs.conventions import to_ibug
 from mgc_lightning.photographs.detection import DetectedFace
+from mgc_lightning.photographs.face_mesh import mesh_finder
 from mgc_lightning.photographs.landmark_files import find_landmarks, read_landmarks
 from mgc_lightning.photographs.plausible import check_plausible_landmarks
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.recrop import SettledCrop, settle_crop
-from mgc_lightning.reconstruction.settings import WhereSettings
+from mgc_lightning.reconstruction.settings import Mesh, WhereSettings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,10 @@ class FaceFinder:
     Args:
         reconstructor: with a detector, where neither landmarks nor a box are given.
         where: landmarks, a box, or which of the detected faces.
+        mesh: give the face mesh of photographs, a detector's or found around the landmarks: for refining.
+
+    Raises:
+        MissingExtraError: if a mesh is to be found (`yes`), and the extra `detector` is not installed.
 
     Example:
         >>> from mgc_lightning import Encoder, FaceNetwork, FaceReconstructor, Predictor, ResNet, load_face_model
@@ -54,11 +63,15 @@ class FaceFinder:
         (1, torch.Size([2, 3]))
     """
 
-    def __init__(self, reconstructor: FaceReconstructor, where: WhereSettings) -> None:
+    def __init__(self, reconstructor: FaceReconstructor, where: WhereSettings, mesh: Mesh = "no") -> None:
         self.reconstructor = reconstructor
         self.landmarks = None if where.landmarks is None else Path(where.landmarks)
         self.box, self.every = where.box, where.faces == "all"
         self.convention = where.convention
+        known = mesh_points(reconstructor.face_model) is not None
+        self.mesh: Mesh = mesh if known and self.box is None else "no"
+        self._meshes = mesh_finder() if self.mesh == "yes" else None
+        self._installed = True
 
     def find(self, image: Float[Tensor, "3 H W"], path: Path, count: int = 1) -> list[FacePlace]:
         """Find the faces of a photograph, the largest first; one of `count` photographs.
@@ -72,14 +85,31 @@ class FaceFinder:
         if self.landmarks is not None:
             points = self._read(find_landmarks(self.landmarks, path, count), image)
             known = points if len(points) == 68 else None
-            return [FacePlace(self.reconstructor.align_points(points), known)]
+            mesh = None if known is None else self._mesh(image, known, None)
+            return [FacePlace(self.reconstructor.align_points(points), known, mesh)]
         faces = self.reconstructor.detect(image, path)
         if not faces:
             raise MGCError(f"{path}: no face was found; give its `landmarks`, or a `box` around it")
         chosen = faces if self.every else faces[:1]
         return [
-            FacePlace(self.reconstructor.align_points(face.landmarks), face.landmarks, face.mesh) for face in chosen
+            FacePlace(
+                self.reconstructor.align_points(face.landmarks),
+                face.landmarks,
+                self._mesh(image, face.landmarks, face.mesh),
+            )
+            for face in chosen
         ]
+
+    def _mesh(self, image: Tensor, landmarks: Tensor, detected: Tensor | None) -> Float[Tensor, "468 2"] | None:
+        if self.mesh == "no" or detected is not None:
+            return None if self.mesh == "no" else detected
+        if self._meshes is None and self._installed:
+            try:
+                self._meshes = mesh_finder()
+            except MissingExtraError as error:
+                logger.info("Faces are refined by their 68 landmarks alone. %s", error)
+                self._installed = False
+        return None if self._meshes is None else self._meshes.around(image, landmarks)
 
     def follow(
         self, image: Float[Tensor, "3 H W"], frame: int, last: Float[Tensor, "2 3"] | None, video: Path

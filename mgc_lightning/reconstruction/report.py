@@ -24,6 +24,7 @@ class Done:
         face: the face itself; None where it was not to be kept.
         settled: how the crop came to stand, where a box said where the face is.
         refined: whether it follows the photograph's landmarks, or is what the network predicts.
+        by_mesh: whether it follows MediaPipe's face mesh too.
     """
 
     input: Path
@@ -32,6 +33,7 @@ class Done:
     face: Reconstruction | VideoFaces | None = None
     settled: SettledCrop | None = None
     refined: bool = False
+    by_mesh: bool = False
 
     def __str__(self) -> str:
         """Say in a line what was written."""
@@ -48,6 +50,8 @@ class Done:
         row: dict[str, Any] = {"input": str(self.input), "folder": self.folder.name}
         if not isinstance(self.face, VideoFaces):
             row["refined"] = self.refined
+        if self.by_mesh:
+            row["mesh"] = True
         if self.settled is not None:
             row["box"] = {
                 "cut_again": self.settled.steps,

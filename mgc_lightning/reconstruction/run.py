@@ -134,7 +134,7 @@ class _Run:
     ) -> None:
         self.reconstructor, self.settings, self.report, self.inputs = reconstructor, settings, report, inputs
         self.keep_faces, self.on_result, self.on_step = keep_faces, on_result, on_step
-        self.finder = FaceFinder(reconstructor, settings)
+        self.finder = FaceFinder(reconstructor, settings, settings.mesh if settings.refine else "no")
         self.renderer = FaceRenderer()
         files = [*inputs.photos, *inputs.videos]
         self.names = dict(zip(files, name_folders(files), strict=True))
@@ -232,7 +232,8 @@ class _Run:
             folder = self.report.output / item.folder
             files = write_reconstruction(face, folder, self.reconstructor.face_model, self.renderer, **options)
             refined = self.settings.refine and face.detected is not None
-            self._done(Done(item.photo, folder, files, face, item.place.settled, refined))
+            by_mesh = refined and face.detected_mesh is not None
+            self._done(Done(item.photo, folder, files, face, item.place.settled, refined, by_mesh))
 
     def _done(self, done: Done) -> None:
         self.on_result(done)

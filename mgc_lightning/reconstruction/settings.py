@@ -14,6 +14,9 @@ OUTPUT = "faces"
 """Folder that is written to where none is named."""
 Faces = Literal["largest", "all"]
 """Which of the faces that are detected in a photograph."""
+Mesh = Literal["auto", "yes", "no"]
+"""Whether MediaPipe's face mesh is used: a detector's own, or looked for around landmarks that come without one. `auto`
+is yes where the extra `detector` is installed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +54,15 @@ class PersonSettings(Checked):
     Attributes:
         refine: let the face follow the photograph's landmarks and colours, where there are 68 of them; off, what the
             network predicts stays.
+        mesh: refine by MediaPipe's face mesh too, found around the landmarks whoever gave them: it holds the shape of a
+            face; auto is yes where the extra `detector` is installed.
         same_person: one identity and albedo for all photographs.
         one_moment: they are of one moment and one light: compare them pixel by pixel too.
         steps: of that comparison.
     """
 
     refine: bool = True
+    mesh: Mesh = "auto"
     same_person: bool = False
     one_moment: bool = False
     steps: Whole = 60

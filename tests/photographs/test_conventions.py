@@ -18,7 +18,7 @@ from mgc_lightning.photographs.conventions import (
     to_ibug,
 )
 from mgc_lightning.photographs.detection import DetectedFace, LandmarkFolder, detect_shrunk
-from mgc_lightning.photographs.mediapipe_detector import MESH_TO_68, landmarks_of_mesh
+from mgc_lightning.photographs.face_mesh import MESH_TO_68, landmarks_of_mesh
 from mgc_lightning.triplets.augmentation import MIRRORED
 
 

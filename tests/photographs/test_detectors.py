@@ -21,7 +21,7 @@ from mgc_lightning.photographs import detectors, mediapipe_detector
 from mgc_lightning.photographs.crop import transform_points2d
 from mgc_lightning.photographs.detection import DetectedFace, detect_shrunk
 from mgc_lightning.photographs.detectors import make_detector
-from mgc_lightning.photographs.mediapipe_detector import CROP, level_crop
+from mgc_lightning.photographs.face_mesh import CROP, level_crop
 from mgc_lightning.photographs.retinaface import FaceBox, RetinaFace, anchors, decode, merge
 from mgc_lightning.photographs.wheel_weights import WheelWeights
 

@@ -1,19 +1,26 @@
 """Refining by what a detector finds: 68 landmarks, or the vertices of its mesh."""
 
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from mgc_lightning.errors import MissingExtraError
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.fitting import mesh_points
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.pose import transform_points
 from mgc_lightning.metrics.shape import vertex_distance
 from mgc_lightning.photographs.detection import DetectedFace
+from mgc_lightning.reconstruction import places
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.refinement import refine
+from mgc_lightning.reconstruction.run import reconstruct
 from mgc_lightning.reconstruction.same_person import refine_same_person
+from mgc_lightning.reconstruction.settings import ReconstructSettings, WhereSettings
 from mgc_lightning.synthetic.dataset import make_triplets
 from mgc_lightning.synthetic.settings import SyntheticSettings
 
@@ -94,3 +101,47 @@ def test_several_photographs_of_one_person_use_their_meshes(person, found):
     assert torch.equal(several[0].coefficients.identity, several[2].coefficients.identity)
     assert person.error(several) < person.error(refine(reconstructor, faces))
     assert person.error(several) < person.error(refine_same_person(reconstructor, person.images, person.landmarks))
+
+
+class Finder:
+    """Find the mesh of the person around landmarks that are the person's."""
+
+    def __init__(self, person) -> None:
+        self.person, self.asked = person, 0
+
+    def around(self, image, landmarks):
+        self.asked += 1
+        number = int(torch.stack([(image - other).abs().mean() for other in self.person.images]).argmin())
+        return self.person.meshes[number]
+
+
+def test_a_mesh_is_found_around_landmarks_whoever_gave_them(person, tmp_path, monkeypatch):
+    finder = Finder(person)
+    monkeypatch.setattr(places, "mesh_finder", lambda: finder)
+    pixels = (person.images[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    Image.fromarray(pixels).save(tmp_path / "anna.png")
+    np.savetxt(tmp_path / "anna.txt", person.landmarks[0].numpy())
+    where = ReconstructSettings(landmarks=tmp_path / "anna.txt")
+    found = {}
+    for mesh in ("auto", "yes", "no"):
+        settings = replace(where, mesh=mesh)
+        report = reconstruct(tmp_path / "anna.png", tmp_path / mesh, None, settings, keep_faces=True)
+        row = json.loads(report.path.read_text())["done"][0]
+        assert (row["refined"], row.get("mesh", False)) == (True, mesh != "no")
+        found[mesh] = report.done[0].face.coefficients.identity
+    assert finder.asked == 2
+    assert torch.equal(found["auto"], found["yes"])
+    assert (found["yes"] - found["no"]).abs().max() > 0.05
+
+
+def test_without_the_extra_faces_follow_their_landmarks_unless_a_mesh_is_wanted(person, monkeypatch):
+    def missing():
+        raise MissingExtraError("`mediapipe` is needed here: pip install 'mgc-lightning[detector]'")
+
+    monkeypatch.setattr(places, "mesh_finder", missing)
+    reconstructor = FaceReconstructor.from_pretrained(detector=person)
+    with pytest.raises(MissingExtraError, match="mgc-lightning"):
+        places.FaceFinder(reconstructor, WhereSettings(), "yes")
+    finder = places.FaceFinder(reconstructor, WhereSettings(), "auto")
+    assert finder._mesh(person.images[0], person.landmarks[0], None) is None
+    assert finder._mesh(person.images[0], person.landmarks[0], person.meshes[0]) is person.meshes[0]

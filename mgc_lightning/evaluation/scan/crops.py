@@ -50,7 +50,7 @@ def five_of_seven(points: Float[Tensor, "7 2"]) -> Float[Tensor, "5 2"]:
 def by_detector(reconstructor: FaceReconstructor, photograph: TakenPhotograph) -> FacePlace | None:
     """Align by the largest face that the reconstructor's detector finds; None if it finds none."""
     try:
-        return FaceFinder(reconstructor, WhereSettings()).find(photograph.read(), photograph.path)[0]
+        return FaceFinder(reconstructor, WhereSettings(), "auto").find(photograph.read(), photograph.path)[0]
     except MGCError:
         return None
 
@@ -65,7 +65,9 @@ def by_files(reconstructor: FaceReconstructor, photograph: TakenPhotograph, fold
     parts = photograph.path.parts[-3:-1]
     for place in (folder / parts[0] / parts[1], folder / parts[0], folder):
         if any((place / f"{photograph.path.stem}{suffix}").is_file() for suffix in SUFFIXES):
-            return FaceFinder(reconstructor, WhereSettings(landmarks=place)).find(photograph.read(), photograph.path)[0]
+            return FaceFinder(reconstructor, WhereSettings(landmarks=place), "auto").find(
+                photograph.read(), photograph.path
+            )[0]
     return None
 
 
