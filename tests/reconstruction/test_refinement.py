@@ -144,4 +144,5 @@ def test_without_the_extra_faces_follow_their_landmarks_unless_a_mesh_is_wanted(
         places.FaceFinder(reconstructor, WhereSettings(), "yes")
     finder = places.FaceFinder(reconstructor, WhereSettings(), "auto")
     assert finder._mesh(person.images[0], person.landmarks[0], None) is None
-    assert finder._mesh(person.images[0], person.landmarks[0], person.meshes[0]) is person.meshes[0]
+    mesh = person.meshes[0]
+    assert finder._mesh(person.images[0], person.landmarks[0], mesh) is mesh
