@@ -41,7 +41,10 @@ def safe_name(name: object, source: object, nested: bool = False) -> str:
     """
     if not isinstance(name, str) or not name:
         raise MGCError(f"{source}: expected a name, got {excerpt(repr(name))}")
-    parts = name.replace("\\", "/").split("/")
+    # `./skin.mtl` is how many programs name a neighbour.
+    given = name.replace("\\", "/").split("/")
+    parts = [given[0], *(part for part in given[1:] if part)] if given[-1] else given
+    parts = [part for part in parts if part != "."] or ["."]
     shown = excerpt(repr(name))
     # Windows takes `.. ` and `...` for `..`.
     if not parts[0] or _DRIVE.match(name) or any(len(part) > 1 and not part.strip(". ") for part in parts):

@@ -19,7 +19,7 @@ from mgc_lightning.triplets.official import OfficialLayout
 from mgc_lightning.triplets.shards import ShardSet
 
 ESCAPES = ["../evil.tar", "/tmp/evil.tar", "a/../../evil.tar", "..\\evil.tar", "C:evil.tar", "\\\\host\\evil.tar"]
-ODD = ["", ".", "a//b", "./a", "a\0b", "a\nb", " a", "x" * 201, "é" * 101, None, 3, ["a"], "\ud800"]
+ODD = ["", ".", "a/", "./", "a\0b", "a\nb", " a", "x" * 201, "é" * 101, None, 3, ["a"], "\ud800"]
 
 
 @pytest.mark.parametrize("name", ESCAPES + ODD)
@@ -35,6 +35,12 @@ def test_ordinary_names_stay(name, tmp_path):
     assert inside(tmp_path, f"a/{name}", "list.txt", nested=True) == tmp_path / "a" / name
     with pytest.raises(MGCError, match="without folders"):
         safe_name(f"a/{name}", "list.txt")
+
+
+@pytest.mark.parametrize("name", ["./skin.mtl", ".\\skin.mtl", "././skin.mtl", ".//skin.mtl"])
+def test_a_neighbour_may_be_named_by_a_dot(name):
+    assert safe_name(name, "head.obj") == "skin.mtl"
+    assert safe_name(f"maps/{name}", "head.obj", nested=True) == "maps/skin.mtl"
 
 
 @pytest.fixture
