@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import platform
+import re
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+_LEFT = re.compile(r"^\..+\.(\d+)@([0-9a-f]{6})\.[^.]+(\.[^.]*)?$")
+_DAY = 86400.0
 
 
 @contextlib.contextmanager
@@ -26,7 +34,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}.", suffix=target.suffix, dir=target.parent)
+    prefix = f".{target.stem}.{os.getpid()}@{_MACHINE}."
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -38,3 +47,41 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: str | os.PathLike[str], pattern: str = "*") -> list[Path]:
+    """Remove temporary files of `atomic_path` whose writer was killed: on this machine, or more than a day ago.
+
+    Args:
+        folder: that they lie in; one that does not exist has none.
+        pattern: of the final names, such as `*.ckpt`.
+
+    Returns:
+        what was removed.
+
+    Example:
+        >>> import tempfile
+        >>> remove_leftovers(tempfile.mkdtemp())
+        []
+    """
+    removed = []
+    for file in Path(folder).glob(f".{pattern}"):
+        found = _LEFT.match(file.name)
+        if found is None or _writing(int(found[1]), found[2], file):
+            continue
+        with contextlib.suppress(OSError):
+            file.unlink()
+            removed.append(file)
+    return removed
+
+
+def _writing(process: int, machine: str, file: Path) -> bool:
+    try:
+        if machine != _MACHINE:
+            return time.time() - file.stat().st_mtime < _DAY
+        os.kill(process, 0)
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    except OSError:  # of another user
+        return True
+    return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
@@ -14,6 +15,7 @@ from torch import Tensor
 from mgc_lightning.errors import MGCError
 from mgc_lightning.fitting.scan_problem import ScanProblem
 from mgc_lightning.fitting.scan_settings import ScanFitSettings
+from mgc_lightning.geometry.closest_points import ClosestPoints
 from mgc_lightning.metrics.now.landmarks import INDEX_IN_68
 from mgc_lightning.metrics.now.scan import crop_region
 
@@ -50,7 +52,7 @@ class ScanFit:
     verts: Float[Tensor, "N 3"]
     s: float
     R: Float[NDArray, "3 3"]
-    t: Float[NDArray, 3]
+    t: Float[NDArray, " 3"]
     distances: Float[NDArray, " M"]
     index: Int[NDArray, " M"]
     landmark_distances: Float[NDArray, " L"]

@@ -179,7 +179,7 @@ def _unit(vectors: Float[NDArray, "M 3"]) -> Float[NDArray, "M 3"]:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def _rotation(turn: Float[NDArray, 3]) -> Float[NDArray, "3 3"]:
+def _rotation(turn: Float[NDArray, " 3"]) -> Float[NDArray, "3 3"]:
     from scipy.spatial.transform import Rotation
 
     return Rotation.from_rotvec(turn).as_matrix()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from omegaconf.errors import OmegaConfBaseException
@@ -26,6 +27,7 @@ from mgc_lightning.files.places import configs_folder
 from mgc_lightning.files.reading import reason
 from mgc_lightning.networks.files import SMALL
 from mgc_lightning.own_code import PLUGINS, explain_missing, import_modules
+from mgc_lightning.training.checkpoint_io import AtomicCheckpointIO
 from mgc_lightning.training.config_files import check_config
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
 from mgc_lightning.training.run_folder import run_folder
@@ -150,6 +152,23 @@ class MGCCLI(LightningCLI):
                 f"`{self.subcommand}` needs data: give a config, such as `--config quickstart`, or `--data "
                 "SyntheticTriplets`"
             )
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Make the trainer; its checkpoints are whole or absent, unless the config names another way to write them."""
+        trainer = super().instantiate_trainer(**kwargs)
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+        return trainer
+
+    def after_fit(self) -> None:
+        """Tell if a training left no checkpoint behind.
+
+        Raises:
+            MGCError: if none of those that it was to write could be written.
+        """
+        checkpoints = self.trainer.strategy.checkpoint_io
+        if isinstance(checkpoints, AtomicCheckpointIO):
+            checkpoints.check_written()
 
     def _set_seed(self) -> None:
         seed = self._get(self.config, "seed_everything")

@@ -79,6 +79,6 @@ def _sizes(rng: np.random.Generator) -> Float[NDArray, " L"]:
     return (low + share * (high - low)) ** -0.5
 
 
-def _color(rng: np.random.Generator) -> Float[NDArray, 3]:
+def _color(rng: np.random.Generator) -> Float[NDArray, " 3"]:
     brightness = rng.beta(1.3, 1.6)
     return np.clip(brightness + rng.normal(0, 0.12) * np.array([1, 0, -1]) + rng.normal(0, 0.05, 3), 0.02, 0.98)

@@ -149,7 +149,7 @@ def _metres(distance: float) -> str:
     return f"{distance:.2f}m".replace(".", "p")
 
 
-def camera_around(yaw: float, pitch: float, roll: float, face: Float[NDArray, 3]) -> Float[NDArray, "4 4"]:
+def camera_around(yaw: float, pitch: float, roll: float, face: Float[NDArray, " 3"]) -> Float[NDArray, "4 4"]:
     """Place a head: turned by yaw, then pitch, then roll (degrees) about its middle.
 
     Args:

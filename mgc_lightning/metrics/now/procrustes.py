@@ -31,7 +31,7 @@ class LandmarkAlignment:
 
     rotation: Float[NDArray, "3 3"]
     scale: float
-    translation: Float[NDArray, 3]
+    translation: Float[NDArray, " 3"]
     reflected: bool
 
     def __call__(self, points: Float[NDArray, "N 3"]) -> Float[NDArray, "N 3"]:

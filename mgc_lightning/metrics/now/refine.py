@@ -30,7 +30,7 @@ class Refinement:
 
     s: float
     R: Float[NDArray, "3 3"]
-    t: Float[NDArray, 3]
+    t: Float[NDArray, " 3"]
     distances: Float[NDArray, " N"]
     solver: DoglegResult
 
@@ -109,7 +109,7 @@ def refine(mesh: ClosestPoints, points: Float[NDArray, "N 3"], scale: bool = Tru
     return Refinement(s, problem.R, t, problem.distances, solver)
 
 
-def rodrigues(r: Float[NDArray, 3]) -> Float[NDArray, "3 3"]:
+def rodrigues(r: Float[NDArray, " 3"]) -> Float[NDArray, "3 3"]:
     """Give the rotation matrix of a rotation vector (radians).
 
     Example:
@@ -123,7 +123,7 @@ def rodrigues(r: Float[NDArray, 3]) -> Float[NDArray, "3 3"]:
     return np.cos(angle) * np.eye(3) + (1 - np.cos(angle)) * np.outer(k, k) + np.sin(angle) * _cross(k)
 
 
-def rodrigues_derivative(r: Float[NDArray, 3]) -> Float[NDArray, "3 3 3"]:
+def rodrigues_derivative(r: Float[NDArray, " 3"]) -> Float[NDArray, "3 3 3"]:
     """Give dR/dr_i, index i first.
 
     Example:
@@ -144,7 +144,7 @@ def rodrigues_derivative(r: Float[NDArray, 3]) -> Float[NDArray, "3 3 3"]:
     return derivative
 
 
-def _cross(k: Float[NDArray, 3]) -> Float[NDArray, "3 3"]:
+def _cross(k: Float[NDArray, " 3"]) -> Float[NDArray, "3 3"]:
     return np.array([[0.0, -k[2], k[1]], [k[2], 0.0, -k[0]], [-k[1], k[0], 0.0]])
 
 

@@ -40,11 +40,11 @@ class NoWScan:
     points: Float[NDArray, "N 3"]
     landmarks: Float[NDArray, "7 3"]
     index: Int[NDArray, " N"]
-    centre: Float[NDArray, 3]
+    centre: Float[NDArray, " 3"]
     radius: float
 
 
-def crop_region(landmarks: ArrayLike) -> tuple[Float[NDArray, 3], float]:
+def crop_region(landmarks: ArrayLike) -> tuple[Float[NDArray, " 3"], float]:
     """Give centre and radius (mm) of the scored region from the scan's landmarks (7, 3).
 
     With bridge b = (L1 + L2) / 2: centre L4 + .3 (b - L4), radius 1.4 (|L0 - L3| + |b - L4|) / 2. Landmarks count

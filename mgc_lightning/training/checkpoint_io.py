@@ -1,0 +1,125 @@
+"""Checkpoints that are whole or absent: on any file system, on a full disk, under a kill."""
+
+from __future__ import annotations
+
+import logging
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import atomic_path, remove_leftovers
+from mgc_lightning.files.checksum import check_archive
+from mgc_lightning.files.reading import reason
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".ckpt"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Write checkpoints beside their final names and rename them; read none that is damaged.
+
+    Lightning writes to the system's temporary folder and moves: between file systems that is a copy, and a kill or a
+    full disk leaves half a file under the final name. Here the file is complete, and on the disk, before it has its
+    name, so that the last good one stays until then. A checkpoint that cannot be written is a warning, and the run goes
+    on; `check_written` tells at the end if none could be.
+
+    Example:
+        >>> import tempfile
+        >>> checkpoints, path = AtomicCheckpointIO(), Path(tempfile.mkdtemp()) / "last.ckpt"
+        >>> checkpoints.save_checkpoint({"global_step": 3}, path)
+        >>> checkpoints.load_checkpoint(path, weights_only=True)
+        {'global_step': 3}
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written, self.failures = 0, list[str]()
+        self._failed = False
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write a checkpoint; what is under another kind of address than a path is written as Lightning does."""
+        if "://" in str(path) or storage_options is not None:
+            super().save_checkpoint(checkpoint, path, storage_options)
+            self.written += 1
+            return
+        target = Path(path)
+        try:
+            remove_leftovers(target.parent, f"*{SUFFIX}")
+            with atomic_path(target) as temporary, open(temporary, "wb") as stream:
+                torch.save(checkpoint, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+        # torch's writer tells of a full disk by a RuntimeError.
+        except (OSError, RuntimeError) as error:
+            self._failed = True
+            self.failures.append(f"{target}: {reason(error)}")
+            logger.warning("The checkpoint could not be written, and the run goes on. %s", self.failures[-1])
+        else:
+            self._failed = False
+            self.written += 1
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Remove a checkpoint that a later one replaces; where that could not be written, this one stays."""
+        if not self._failed:
+            super().remove_checkpoint(path)
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Callable[..., Any] | None = lambda storage, loc: storage,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """Read a checkpoint whose content is what was written.
+
+        Raises:
+            MGCError: if it is damaged, with the newest good one beside it.
+        """
+        if "://" not in str(path):
+            try:
+                check_archive(path)
+                if not zipfile.is_zipfile(path):
+                    raise MGCError(f"{path} is damaged: it is no archive, or has no end")
+            except MGCError as error:
+                good = newest_good(Path(path).parent)
+                hint = f" The newest good one beside it is {good}." if good else " No good one lies beside it."
+                raise MGCError(f"{str(error).rstrip('.')}.{hint}") from error
+        loaded: dict[str, Any] = super().load_checkpoint(path, map_location, weights_only)
+        return loaded
+
+    def check_written(self) -> None:
+        """Tell at the end of a run if none of its checkpoints could be written.
+
+        Raises:
+            MGCError: if so, with the last reason.
+        """
+        if self.failures and not self.written:
+            raise MGCError(
+                f"None of {len(self.failures)} checkpoints could be written, so the training is lost. "
+                f"{self.failures[-1]}"
+            )
+
+
+def newest_good(folder: Path) -> Path | None:
+    """Give the newest checkpoint of a folder whose content is what was written.
+
+    Example:
+        >>> import tempfile
+        >>> newest_good(Path(tempfile.mkdtemp())) is None
+        True
+    """
+    files = [file for file in folder.glob(f"*{SUFFIX}") if file.is_file() and not file.name.startswith(".")]
+    for file in sorted(files, key=lambda file: -file.stat().st_mtime):
+        try:
+            check_archive(file)
+            if zipfile.is_zipfile(file):
+                return file
+        except (MGCError, OSError):
+            continue
+    return None
