@@ -26,7 +26,7 @@ from mgc_lightning.metrics.now.evaluate import now_error
 from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scores import NoWScores
 from mgc_lightning.pictures.drawing import Picture, save_png, to_picture
-from mgc_lightning.pictures.error_colors import color_bar, error_colors
+from mgc_lightning.pictures.error_ramp import color_bar, error_colors
 from mgc_lightning.pictures.sheets import sheet
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.training.module import MGCModule

@@ -6,10 +6,11 @@ import sys
 import pytest
 from packaging.requirements import Requirement
 
-from mgc_lightning import doctor
 from mgc_lightning.cli import main
+from mgc_lightning.doctor import examination, machine, packages, program
 from mgc_lightning.doctor.check import Check, State, is_healthy, report_lines
-from mgc_lightning.doctor.examine import examine
+from mgc_lightning.doctor.examination import examine
+from mgc_lightning.files.places import cache_folder
 from mgc_lightning.rendering import rasterizers
 
 
@@ -36,19 +37,19 @@ def test_json(capsys):
 
 def test_missing_and_old_packages_are_broken_with_a_remedy(monkeypatch):
     wanted = [Requirement("torch>=999"), Requirement("no-such-package>=1"), Requirement("numpy")]
-    monkeypatch.setattr(doctor, "requirements", lambda: (wanted, {"extra": [Requirement("nothing-here")]}))
-    checks = by_name(doctor.check_packages())
+    monkeypatch.setattr(packages, "requirements", lambda: (wanted, {"extra": [Requirement("nothing-here")]}))
+    checks = by_name(packages.check_packages())
     assert checks["torch"].state is State.BROKEN
     assert "needed is >=999" in checks["torch"].detail
     assert checks["no-such-package"].remedy == "pip install 'no-such-package>=1'"
     assert checks["numpy"].state is State.GOOD
-    extra = by_name(doctor.check_extras())["extra"]
+    extra = by_name(packages.check_extras())["extra"]
     assert extra.state is State.ABSENT
     assert extra.remedy == "pip install 'mgc-lightning[extra]'"
 
 
 def test_malicious_lightning_releases_are_refused():
-    always, extras = doctor.requirements()
+    always, extras = packages.requirements()
     lightning = next(r for r in always if r.name == "lightning")
     assert not lightning.specifier.contains("2.6.2")
     assert "timm" in extras
@@ -68,7 +69,7 @@ def test_wandb(monkeypatch, tmp_path, environment, state, word):
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    (check,) = doctor.check_wandb()
+    (check,) = examination.check_wandb()
     assert check.state is state
     assert word in check.detail
     assert "secret" not in repr(check)
@@ -79,15 +80,15 @@ def test_wandb_key_in_netrc(monkeypatch, tmp_path):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     (tmp_path / "netrc").write_text("machine api.wandb.ai login user password secret-key\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    (check,) = doctor.check_wandb()
+    (check,) = examination.check_wandb()
     assert check.state is State.GOOD
 
 
 def test_broken_face_model_in_the_cache(monkeypatch):
-    folder = doctor.cache_folder() / "face_models"
+    folder = cache_folder() / "face_models"
     folder.mkdir(parents=True)
     (folder / "mine.safetensors").write_bytes(b"not a face model")
-    checks = by_name(doctor.check_face_models())
+    checks = by_name(machine.check_face_models())
     assert checks["makehuman"].state is State.GOOD
     assert checks["mine"].state is State.BROKEN
     assert "convert it again" in checks["mine"].remedy
@@ -95,20 +96,20 @@ def test_broken_face_model_in_the_cache(monkeypatch):
 
 def test_no_rasterizer_is_broken(monkeypatch):
     monkeypatch.setattr(rasterizers, "available_rasterizers", lambda device: {"numba": "does not import"})
-    assert by_name(doctor.check_rasterizers())["on cpu"].state is State.BROKEN
+    assert by_name(machine.check_rasterizers())["on cpu"].state is State.BROKEN
 
 
 def test_a_torchvision_that_does_not_fit(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision", None)
-    check = doctor._check_torchvision()
+    check = packages._check_torchvision()
     assert check.state is State.BROKEN
     assert "uninstall" in check.remedy
 
 
 def test_another_lightning_on_the_path(monkeypatch, tmp_path):
     (tmp_path / "lightning").write_text("#!/bin/sh\n")
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: str(tmp_path / name))
-    check = doctor._check_console_script()
+    monkeypatch.setattr(program.shutil, "which", lambda name: str(tmp_path / name))
+    check = program._check_console_script()
     assert check.state is State.ABSENT
     assert "use `mgc`" in check.remedy
 
@@ -117,7 +118,7 @@ def test_a_check_that_raises_is_a_finding(monkeypatch):
     def faint():
         raise RuntimeError("dizzy")
 
-    monkeypatch.setattr(doctor, "check_devices", faint)
+    monkeypatch.setattr(examination, "check_devices", faint)
     sections = examine()
     assert not is_healthy(sections)
     assert "dizzy" in sections["Devices"][0].detail

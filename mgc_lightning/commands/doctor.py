@@ -14,7 +14,7 @@ def doctor(*, json: bool = False) -> int:
         json: print one JSON object instead.
     """
     from mgc_lightning.doctor.check import is_healthy, report_lines
-    from mgc_lightning.doctor.examine import examine
+    from mgc_lightning.doctor.examination import examine
 
     sections = examine()
     if json:

@@ -5,8 +5,8 @@ from .drawing import overlay as overlay
 from .drawing import save_png as save_png
 from .drawing import to_picture as to_picture
 from .drawing import upscale as upscale
-from .error_colors import color_bar as color_bar
-from .error_colors import error_colors as error_colors
+from .error_ramp import color_bar as color_bar
+from .error_ramp import error_colors as error_colors
 from .figures import Figure as Figure
 from .figures import Style as Style
 from .figures import draw_face as draw_face

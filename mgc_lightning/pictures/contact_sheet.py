@@ -16,7 +16,7 @@ from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
 from mgc_lightning.pictures.drawing import Picture, overlay, to_picture
-from mgc_lightning.pictures.error_colors import color_bar, error_colors
+from mgc_lightning.pictures.error_ramp import color_bar, error_colors
 from mgc_lightning.pictures.figures import Figure, draw_face
 from mgc_lightning.pictures.landmarks import draw_landmarks
 from mgc_lightning.pictures.sheets import label, sheet

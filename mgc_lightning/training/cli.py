@@ -25,6 +25,7 @@ from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checkpoints import read_checkpoint, reconcile
 from mgc_lightning.files.places import configs_folder
 from mgc_lightning.files.reading import reason
+from mgc_lightning.files.wandb_server import has_key, server_address, unreachable
 from mgc_lightning.networks.files import SMALL
 from mgc_lightning.own_code import PLUGINS, explain_missing, import_modules
 from mgc_lightning.training.checkpoint_io import AtomicCheckpointIO
@@ -256,19 +257,24 @@ def resolve_configs(arguments: list[str]) -> list[str]:
 
 
 def prepare_wandb() -> None:
-    """Run W&B offline where there is no key, so that it neither asks nor waits."""
+    """Run W&B offline, and say so, where there is no key, so that it does not ask, or no server, so that it does not wait.
+
+    W&B itself waits for minutes, and then ends the training.
+    """
     warnings.filterwarnings("ignore", message="LightningCLI.s args parameter")
     warnings.filterwarnings("ignore", message=".*was provided to the `Field\\(\\)` function.*", category=UserWarning)
-    if "WANDB_MODE" in os.environ or os.environ.get("WANDB_API_KEY"):
+    if os.environ.get("WANDB_MODE", "online") != "online":
         return
-    import netrc
-
-    try:
-        keys = netrc.netrc().hosts
-    except (FileNotFoundError, netrc.NetrcParseError):
-        keys = {}
-    if not any("wandb" in host for host in keys):
+    if not has_key():
+        if "WANDB_MODE" not in os.environ:
+            os.environ["WANDB_MODE"] = "offline"
+    elif why := unreachable():
         os.environ["WANDB_MODE"] = "offline"
+        logger.warning(
+            "Weights & Biases at %s cannot be reached (%s): runs are kept offline, `wandb sync PATH` uploads them",
+            server_address(),
+            why,
+        )
 
 
 def in_flags(message: str) -> str:
@@ -301,11 +307,11 @@ def run_training(arguments: list[str]) -> MGCCLI:
     Raises:
         MGCError: if a config, a checkpoint or a class that they name cannot be used; arguments are named as typed.
     """
-    prepare_wandb()
     logging.basicConfig(format="%(message)s")
     for handler in logging.getLogger().handlers:
         handler.addFilter(_InFlags())
     logging.getLogger("mgc_lightning").setLevel(logging.INFO)
+    prepare_wandb()
     torch.set_float32_matmul_precision("high")
     try:
         return _run(arguments)

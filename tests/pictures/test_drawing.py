@@ -7,7 +7,7 @@ from PIL import Image
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.pictures.drawing import fit_into, overlay, save_png, to_picture, upscale
-from mgc_lightning.pictures.error_colors import color_bar, error_colors
+from mgc_lightning.pictures.error_ramp import color_bar, error_colors
 from mgc_lightning.pictures.landmarks import draw_landmarks
 from mgc_lightning.pictures.sheets import label, sheet
 

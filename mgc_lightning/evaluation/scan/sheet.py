@@ -23,7 +23,7 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.mesh import vertex_normals
 from mgc_lightning.metrics.now.evaluate import PredictionError
 from mgc_lightning.pictures.drawing import BACKGROUND, Picture, overlay, save_png, to_picture
-from mgc_lightning.pictures.error_colors import color_bar, error_colors
+from mgc_lightning.pictures.error_ramp import color_bar, error_colors
 from mgc_lightning.pictures.figures import Style, draw_face
 from mgc_lightning.pictures.landmarks import draw_landmarks
 from mgc_lightning.pictures.sheets import label, sheet

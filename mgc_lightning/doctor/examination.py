@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import netrc
 import os
 from collections.abc import Callable, Iterable
-from urllib.parse import urlparse
 
 from mgc_lightning.doctor.check import Check, State
 from mgc_lightning.doctor.machine import check_devices, check_face_models, check_rasterizers
 from mgc_lightning.doctor.packages import check_extras, check_packages
 from mgc_lightning.doctor.program import check_program
+from mgc_lightning.files.wandb_server import has_key
 
 # Checks import what they look at, so that the others still work where it is broken.
 
@@ -41,18 +40,8 @@ def check_wandb() -> Iterable[Check]:
     mode = os.environ.get("WANDB_MODE", "online").lower()
     if mode in ("offline", "dryrun", "disabled"):
         yield Check("mode", State.GOOD, f"{mode} (WANDB_MODE={mode}); upload later with `wandb sync PATH`")
-    elif _has_wandb_key():
+    elif has_key():
         yield Check("mode", State.GOOD, "online, a key is configured")
     else:
         remedy = "`wandb login` uploads them; `wandb sync PATH` uploads a run afterwards"
         yield Check("mode", State.ABSENT, "no key: runs are kept offline", remedy)
-
-
-def _has_wandb_key() -> bool:
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    try:
-        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
