@@ -257,7 +257,7 @@ def resolve_configs(arguments: list[str]) -> list[str]:
 
 
 def prepare_wandb() -> None:
-    """Run W&B offline, and say so, where there is no key, so that it does not ask, or no server, so that it does not wait.
+    """Run W&B offline where there is no key, so that it does not ask, or, aloud, no server, so that it does not wait.
 
     W&B itself waits for minutes, and then ends the training.
     """
