@@ -30,6 +30,7 @@ def to_picture(image: Float[Tensor, "_ H W"] | Real[NDArray, "H W *channels"]) -
         MGCError: for other shapes.
 
     Example:
+        >>> import torch
         >>> picture = to_picture(torch.full((1, 2, 2), 0.5))
         >>> picture.shape, picture[0, 0].tolist()
         ((2, 2, 3), [128, 128, 128])
@@ -109,7 +110,7 @@ def save_png(path: str | os.PathLike[str], image: Tensor | NDArray) -> Path:
     """Write a picture as PNG, whole or not at all.
 
     Example:
-        >>> import tempfile
+        >>> import tempfile, torch
         >>> path = save_png(f"{tempfile.mkdtemp()}/red.png", torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1))
         >>> Image.open(path).getpixel((0, 0))
         (255, 0, 0)

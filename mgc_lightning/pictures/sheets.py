@@ -18,6 +18,7 @@ def label(image: Tensor | NDArray, text: str, size: int | None = None) -> Pictur
     """Write a line of text on a strip above a picture; it is shortened where it does not fit.
 
     Example:
+        >>> import torch
         >>> label(torch.zeros(3, 64, 100), "anna").shape  # a strip above 64 px
         (86, 100, 3)
     """

@@ -82,6 +82,7 @@ def camera_of_image(
         K (..., 3, 3) and T_cam_model (..., 4, 4) of the picture.
 
     Example:
+        >>> from mgc_lightning.geometry.camera import intrinsics
         >>> enlarged = torch.tensor([[2.0, 0.0, 50.0], [0.0, 2.0, 30.0]])  # the crop is half the size of the photograph
         >>> K, T = camera_of_image(enlarged, intrinsics(224), torch.eye(4))
         >>> K[0, 0], K[:2, 2]

@@ -46,7 +46,7 @@ class FaceReconstructor(FaceLocator):
         device: where crops are predicted and decoded.
 
     Example:
-        >>> from mgc_lightning import Encoder, FaceNetwork, ResNet, load_face_model
+        >>> from mgc_lightning import Encoder, FaceNetwork, Predictor, ResNet, load_face_model
         >>> model = load_face_model("makehuman")
         >>> network = FaceNetwork(Encoder(ResNet(18, width=8), model.layout.total), model, image_size=96)
         >>> reconstructor = FaceReconstructor(Predictor.from_network(network))

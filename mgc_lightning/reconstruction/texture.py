@@ -74,6 +74,7 @@ def bake_texture(
 
     Example:
         >>> from mgc_lightning import FaceReconstructor, FaceRenderer
+        >>> from mgc_lightning.reconstruction.atlas import make_atlas
         >>> from mgc_lightning.losses.identity import TEMPLATE_68
         >>> reconstructor = FaceReconstructor.from_pretrained()
         >>> face = reconstructor.reconstruct(torch.rand(3, 224, 224), landmarks=torch.tensor(TEMPLATE_68))

@@ -9,7 +9,7 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from callbacks.export import ExportBestCheckpoint
 from mgc_lightning.encoders import Encoder, ResNet
 from mgc_lightning.face_models import load_face_model
-from mgc_lightning.networks.export import load_network
+from mgc_lightning.networks import load_network
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
 
 

@@ -80,7 +80,7 @@ def test_seven_points_alone_and_both(tmp_path):
     [
         ("a.json", '{"landmarks5": []}', "expected `landmarks7` or `landmarks68`"),
         ("a.json", "[[1, 2, 3]]", r"got \(1, 3\)"),
-        ("a.json", "{", "could not be read as points"),
+        ("a.json", "{", r"a\.json: no JSON"),
         ("a.json", '{"landmarks7": [[0, 0, "x"]]}', "expected points"),
         ("a.txt", "1 2 3\n4 5\n", "could not be read as points"),
         ("a.csv", "", "expected points as one of"),

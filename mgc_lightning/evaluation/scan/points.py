@@ -70,7 +70,7 @@ def read_scan_points(path: Path) -> ScanPoints:
         MGCError: if the file is missing or holds anything else.
 
     Example:
-        >>> import tempfile
+        >>> import json, tempfile
         >>> path = Path(tempfile.mkdtemp()) / "scan.json"
         >>> points = np.arange(204.0).reshape(68, 3).tolist()
         >>> _ = path.write_text(json.dumps({"landmarks68": points, "scale_to_mm": 1000}))  # metres
