@@ -127,12 +127,12 @@ class _State:
 
 @dataclass(frozen=True)
 class _Posterior:
-    mean: Float[Tensor, "P 3"]
-    identity_basis: Float[Tensor, "I P 3"]
-    expression_basis: Float[Tensor, "E P 3"]
-    target: Float[Tensor, "B V P 2"]
+    mean: Float[Tensor, "N 3"]
+    identity_basis: Float[Tensor, "I N 3"]
+    expression_basis: Float[Tensor, "E N 3"]
+    target: Float[Tensor, "B V N 2"]
     K: Float[Tensor, "B V 3 3"]
-    scale: Float[Tensor, "B V P 1"]
+    scale: Float[Tensor, "B V N 1"]
     prior: _State
     identity_scale: float
     view_scale: Float[Tensor, "B V P"]
@@ -167,12 +167,12 @@ class _Posterior:
             view_scale=1 / spread,
         )
 
-    def points(self, state: _State) -> Float[Tensor, "B V P 3"]:
+    def points(self, state: _State) -> Float[Tensor, "B V N 3"]:
         """Give the landmarks on the model, model frame."""
         own = (state.identity @ self.identity_basis.flatten(1))[:, None]
         return self.mean + (own + state.view[..., 6:] @ self.expression_basis.flatten(1)).unflatten(-1, (-1, 3))
 
-    def pixels(self, state: _State) -> Float[Tensor, "B V P 2"]:
+    def pixels(self, state: _State) -> Float[Tensor, "B V N 2"]:
         """Give the landmarks in the images, px."""
         return project(transform_points(pose_to_transform(state.view[..., :6]), self.points(state)), self.K)
 
