@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from mgc_lightning.arguments.checked import Checked
+from mgc_lightning.arguments.types import Count, Weight
 
 
 @dataclass(frozen=True)
-class ScanFitSettings:
+class ScanFitSettings(Checked):
     """Choose what is fitted, and how closely.
 
     Attributes:
@@ -29,11 +28,11 @@ class ScanFitSettings:
 
     expression: bool = False
     scale: bool = True
-    prior_identity: float = 1e-3
-    prior_expression: float = 3e-3
-    landmarks: float = 1.0
-    landmarks_end: float = 0.003
-    robust: float = 4.0
-    iterations: int = 20
-    points: int = 8_000
-    reach: float = 1.0
+    prior_identity: Weight = 1e-3
+    prior_expression: Weight = 3e-3
+    landmarks: Weight = 1.0
+    landmarks_end: Weight = 0.003
+    robust: Weight = 4.0
+    iterations: Count = 20
+    points: Count = 8_000
+    reach: Weight = 1.0
