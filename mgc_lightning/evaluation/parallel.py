@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 from mgc_lightning.errors import MGCError, check_count
+from mgc_lightning.files.processes import end_with_parent
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
@@ -34,7 +35,7 @@ def in_parallel(function: Callable[[I], R], items: Sequence[I], jobs: int) -> It
         yield from map(function, items)
         return
     # Spawned, because the threads of torch do not survive a fork.
-    with ProcessPoolExecutor(min(jobs, len(items)), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(jobs, len(items)), get_context("spawn"), end_with_parent) as pool:
         futures = [pool.submit(function, item) for item in items]
         try:
             for future in as_completed(futures):

@@ -20,6 +20,7 @@ from mgc_lightning import __version__
 from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.places import as_paths
+from mgc_lightning.files.processes import end_with_parent, only_writer
 from mgc_lightning.photographs.sources.find import find_kind, open_source
 from mgc_lightning.photographs.sources.photo import Photo, PhotoSource, source_digest
 from mgc_lightning.preparation.chunks import CHUNK, ChunkReport, Chunks
@@ -83,16 +84,18 @@ def prepare(
         if found == "official" and len(places) > 1:
             raise MGCError(f"Expected one folder of the official layout; got {len(places)}")
         if found == "official":
-            return convert_official(places[0], output, settings, console=console)
+            with only_writer(output):
+                return convert_official(places[0], output, settings, console=console)
         source = open_source(places, found, settings.every)
     try:
         described = {**settings.describe(), "source": source_digest(source), "kind": source.kind}
-        finished = claim(output, described)
-        if finished is None:
-            chunks = Chunks(output / WORK)
-            groups = [source.photos[i : i + CHUNK] for i in range(0, len(source), CHUNK)]
-            _make_faces(groups, chunks, source.root, settings.faces, jobs, detector, console)
-            finished = _write_set(output, chunks, len(groups), source, settings, described, console)
+        with only_writer(output):
+            finished = claim(output, described)
+            if finished is None:
+                chunks = Chunks(output / WORK)
+                groups = [source.photos[i : i + CHUNK] for i in range(0, len(source), CHUNK)]
+                _make_faces(groups, chunks, source.root, settings.faces, jobs, detector, console)
+                finished = _write_set(output, chunks, len(groups), source, settings, described, console)
     except OSError as error:
         raise MGCError(f"{output}: could not be written ({error}); run again to go on from here") from error
     if console is not None:
@@ -105,6 +108,7 @@ _preparer: FacePreparer | None = None
 
 def _start_process(settings: FaceSettings, root: Path, detector: DetectorFactory) -> None:
     global _preparer
+    end_with_parent()
     torch.set_num_threads(1)
     _preparer = FacePreparer(settings, root, detector)
 

@@ -1,0 +1,71 @@
+"""Processes that share folders and lives: one writer a folder, and no worker without its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mgc_lightning.errors import MGCError
+
+SECONDS = 1.0
+"""Between two looks at the parent."""
+
+
+def end_with_parent() -> None:
+    """Let this worker end when its parent has: a killed one cannot tell it to. First thing that a worker does."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+@contextlib.contextmanager
+def only_writer(output: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold a folder against other processes that would write the same; a killed holder lets go.
+
+    The lock is a file beside the folder, `.NAME.lock`, and goes with the block. Systems without file locks have none.
+
+    Raises:
+        MGCError: if another process writes there now, or the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> output = Path(tempfile.mkdtemp()) / "set"
+        >>> with only_writer(output):
+        ...     [path.name for path in output.parent.iterdir()]
+        ['.set.lock']
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    target = Path(output)
+    path = target.absolute().parent / f".{target.name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a")  # noqa: SIM115
+    except OSError as error:
+        raise MGCError(f"{target}: could not be written ({error})") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise MGCError(
+                f"{target}: another process is writing there; wait for it, or give another folder"
+            ) from error
+        except OSError:  # a file system without locks
+            yield
+            return
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
