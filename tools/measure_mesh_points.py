@@ -22,7 +22,7 @@ from torch import Tensor
 
 from mgc_lightning.face_models import EMBEDDED, FaceModel, load_face_model
 from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.fitting.measured_points import INSIDE, MESH_DATA
+from mgc_lightning.fitting.measured_points import MESH_DATA
 from mgc_lightning.geometry.camera import intrinsics, project
 from mgc_lightning.geometry.mesh import vertex_normals
 from mgc_lightning.geometry.pose import transform_points
@@ -78,7 +78,7 @@ def main() -> None:
 
 def places_of_people(model: FaceModel, detector: MediaPipeDetector, count: int) -> Iterator[Float[Tensor, "468 3"]]:
     """Give for each person where on the mean face the vertices lie, mm; NaN where they are not on the face's front."""
-    faces, K = model.faces_without(*INSIDE), intrinsics(SIZE)
+    faces, K = model.outer_faces(), intrinsics(SIZE)
     for start in range(0, count, BATCH):
         batch = make_triplets(
             model, range(FIRST + start, FIRST + min(start + BATCH, count)), image_size=SIZE, views=1, settings=SETTINGS

@@ -188,6 +188,10 @@ class FaceModel(nn.Module):
             drop = drop | self.region(name)
         return self.faces[~drop[self.faces].any(dim=1)]
 
+    def outer_faces(self) -> Int[Tensor, "F2 3"]:
+        """Give the triangles that a scanner or a detector sees: teeth and the inside of the mouth, if any, left out."""
+        return self.faces_without(*(name for name in ("teeth", "mouth_interior") if name in self.region_names))
+
     def mean_coefficients(self, batch_size: int = 1) -> FaceCoefficients:
         """Give the coefficients of the mean face in the main pose under flat ambient light."""
         vector = self.mean.new_zeros(batch_size, self.layout.total)

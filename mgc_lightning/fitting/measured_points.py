@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,8 +27,6 @@ MESH_DATA = Path(__file__).parent / "data" / "mediapipe_mesh.json"
 MESH_ERROR = 8.0
 """Standard deviation in px at 224 px of a mesh's vertex whose spread over people is the median. Errors of neighbours go
 together, so it is wider than that of one vertex alone."""
-INSIDE = ("teeth", "mouth_interior")
-"""Regions that no detector marks."""
 
 
 @dataclass(frozen=True)
@@ -129,14 +127,10 @@ def mesh_points(face_model: FaceModel) -> MeshPoints | None:
     table = _table()
     if face_model.name != table.face_model:
         return None
-    if face_model not in _KNOWN:
-        _KNOWN[face_model] = _place(face_model, table)
-    found = _KNOWN[face_model]
-    if found.normals.device == face_model.mean.device:
-        return found
-    mean, basis, sigma = (t.to(face_model.mean.device) for t in vars(found.points).values())
-    normals = found.normals.to(face_model.mean.device)
-    return replace(found, points=MeasuredPoints(mean, basis, sigma), normals=normals)
+    found = _KNOWN.get(face_model)
+    if found is None or found.normals.device != face_model.mean.device:
+        found = _KNOWN[face_model] = _place(face_model, table)
+    return found
 
 
 @dataclass(frozen=True)
@@ -155,8 +149,7 @@ def _table() -> _Table:
 
 
 def _place(face_model: FaceModel, table: _Table) -> MeshPoints:
-    drop = [name for name in INSIDE if name in face_model.region_names]
-    faces = face_model.faces_without(*drop).cpu()
+    faces = face_model.outer_faces().cpu()
     mean = face_model.mean.double().cpu()
     _, face, closest = ClosestPoints(mean.numpy(), faces.numpy()).query(table.places)
     corners = faces[torch.from_numpy(face)]

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from mgc_lightning.face_models.face_model import FaceModel
 
 
-HIDDEN = ("teeth", "mouth_interior")
-"""Regions that a scan does not see: never the target of a scan point."""
-
-
 SLIDE = 0.1
 """Weight of the residual along the surface, beside 1 across it: points may slide, but not drift."""
 
@@ -63,7 +59,7 @@ class ScanProblem:
         self.basis = basis.permute(1, 2, 0).contiguous().numpy()  # (N, 3, C): a row a vertex
         self.mean = face_model.mean.double().cpu().numpy()
         self.prior = np.array(prior)
-        self.faces = face_model.faces_without(*(n for n in HIDDEN if n in face_model.region_names)).cpu().numpy()
+        self.faces = face_model.outer_faces().cpu().numpy()
         pick = face_model.landmarks7 if len(landmarks) == 7 else face_model.landmarks68
         self.mean_landmarks = pick(face_model.mean.double()).cpu().numpy()
         moved = pick(torch.from_numpy(np.moveaxis(self.basis, -1, 0)).to(face_model.mean.device))

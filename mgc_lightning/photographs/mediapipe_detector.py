@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.photographs.detection import DetectedFace
-from mgc_lightning.photographs.face_mesh import MeshFinder, landmarks_of_mesh
+from mgc_lightning.photographs.face_mesh import landmarks_of_mesh, mesh_finder
 from mgc_lightning.photographs.retinaface import RetinaFace
 
 
@@ -29,7 +29,7 @@ class MediaPipeDetector:
     """RetinaFace shrinks photographs itself, and crops are cut from what is sharpest."""
 
     def __init__(self, boxes: RetinaFace | None = None) -> None:
-        self._meshes = MeshFinder()
+        self._meshes = mesh_finder()
         self._boxes = RetinaFace() if boxes is None else boxes
 
     def detect(self, image: Float[Tensor, "3 H W"], path: Path | None = None) -> list[DetectedFace]:

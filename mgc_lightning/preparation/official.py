@@ -14,6 +14,7 @@ from mgc_lightning import __version__
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import FaceModel, load_face_model
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.processes import only_writer
 from mgc_lightning.photographs.head_pose import head_pose, yaw_degrees
 from mgc_lightning.preparation.claim import claim
 from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
@@ -36,52 +37,59 @@ def convert_official(
         >>> manifest = convert_official(Path("mgcnet_data"), Path("set"), PrepareSettings())  # doctest: +SKIP
     """
     root, output = Path(root), Path(output)
+    try:
+        described = {"kind": "official", "source": _digest(root), "val_share": settings.grouping.val_share}
+        with only_writer(output):
+            finished = claim(output, described)
+            if finished is not None:
+                return finished
+            manifest = _write(root, output, settings, described)
+    except OSError as error:
+        raise MGCError(f"{output}: could not be written ({error})") from error
+    if console is not None:
+        console.print(histogram(manifest["summary"]))
+    return manifest
+
+
+def _write(root: Path, output: Path, settings: PrepareSettings, described: dict[str, Any]) -> dict[str, Any]:
+    """Write the shards, the tables and last the manifest; give this."""
     splits: dict[str, list[dict[str, Any]]] = {}
     rejected: list[tuple[str, str, str]] = []
     triplets: list[Triplet] = []
     shown: list[dict[str, Any]] = []
     model = load_face_model(settings.faces.face_model)
-    try:
-        described = {"kind": "official", "source": _digest(root), "val_share": settings.grouping.val_share}
-        finished = claim(output, described)
-        if finished is not None:
-            return finished
-        for split in get_args(Split):
-            layout = OfficialLayout(root, split, settings.grouping.val_share)
-            splits[split] = []
-            for shard, start in enumerate(range(0, len(layout), settings.shard_samples)):
-                files = []
-                for index in range(start, min(start + settings.shard_samples, len(layout))):
-                    try:
-                        sample = layout[index]
-                    except MGCError as error:
-                        rejected.append(("/".join(layout.entries[index][1:]), "unreadable", str(error)))
-                        continue
-                    views = _views(sample, model)
-                    files.append(sample_files(views, sample.link, f"{split}-{index:09d}", sample.person.tolist()))
-                    faces = tuple(Face(v.facts["name"], v.facts["identity"], "", v.facts["yaw"]) for v in views)
-                    triplets.append(Triplet(faces, sample.link, split))
-                if files:
-                    splits[split].append(write_shard(output / f"{split}-{shard:06d}.tar", files))
-                    shown = [*shown, *files][:SHEET_ROWS]
-        write_rejected(output / "rejected.csv", rejected)
-        if not triplets:
-            raise MGCError(f"{root}: no sample could be read; see {output / 'rejected.csv'}")
-        write_sheet(output / "contact_sheet.png", shown)
-        manifest: dict[str, Any] = {
-            "format": MANIFEST_FORMAT,
-            "program": f"mgc-lightning {__version__}",
-            "size": 224,
-            "settings": described,
-            "splits": splits,
-            "summary": summarise(triplets, rejected, 3 * (len(triplets) + len(rejected))),
-        }
-        with atomic_path(output / MANIFEST) as temporary:
-            temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MGCError(f"{output}: could not be written ({error})") from error
-    if console is not None:
-        console.print(histogram(manifest["summary"]))
+    for split in get_args(Split):
+        layout = OfficialLayout(root, split, settings.grouping.val_share)
+        splits[split] = []
+        for shard, start in enumerate(range(0, len(layout), settings.shard_samples)):
+            files = []
+            for index in range(start, min(start + settings.shard_samples, len(layout))):
+                try:
+                    sample = layout[index]
+                except MGCError as error:
+                    rejected.append(("/".join(layout.entries[index][1:]), "unreadable", str(error)))
+                    continue
+                views = _views(sample, model)
+                files.append(sample_files(views, sample.link, f"{split}-{index:09d}", sample.person.tolist()))
+                faces = tuple(Face(v.facts["name"], v.facts["identity"], "", v.facts["yaw"]) for v in views)
+                triplets.append(Triplet(faces, sample.link, split))
+            if files:
+                splits[split].append(write_shard(output / f"{split}-{shard:06d}.tar", files))
+                shown = [*shown, *files][:SHEET_ROWS]
+    write_rejected(output / "rejected.csv", rejected)
+    if not triplets:
+        raise MGCError(f"{root}: no sample could be read; see {output / 'rejected.csv'}")
+    write_sheet(output / "contact_sheet.png", shown)
+    manifest: dict[str, Any] = {
+        "format": MANIFEST_FORMAT,
+        "program": f"mgc-lightning {__version__}",
+        "size": 224,
+        "settings": described,
+        "splits": splits,
+        "summary": summarise(triplets, rejected, 3 * (len(triplets) + len(rejected))),
+    }
+    with atomic_path(output / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest
 
 

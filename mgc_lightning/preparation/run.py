@@ -84,8 +84,7 @@ def prepare(
         if found == "official" and len(places) > 1:
             raise MGCError(f"Expected one folder of the official layout; got {len(places)}")
         if found == "official":
-            with only_writer(output):
-                return convert_official(places[0], output, settings, console=console)
+            return convert_official(places[0], output, settings, console=console)
         source = open_source(places, found, settings.every)
     try:
         described = {**settings.describe(), "source": source_digest(source), "kind": source.kind}

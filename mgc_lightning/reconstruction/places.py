@@ -68,8 +68,8 @@ class FaceFinder:
         self.landmarks = None if where.landmarks is None else Path(where.landmarks)
         self.box, self.every = where.box, where.faces == "all"
         self.convention = where.convention
-        known = mesh_points(reconstructor.face_model) is not None
-        self.mesh: Mesh = mesh if known and self.box is None else "no"
+        useful = mesh != "no" and self.box is None and mesh_points(reconstructor.face_model) is not None
+        self.mesh: Mesh = mesh if useful else "no"
         self._meshes = mesh_finder() if self.mesh == "yes" else None
         self._installed = True
 
@@ -101,8 +101,10 @@ class FaceFinder:
         ]
 
     def _mesh(self, image: Tensor, landmarks: Tensor, detected: Tensor | None) -> Float[Tensor, "468 2"] | None:
-        if self.mesh == "no" or detected is not None:
-            return None if self.mesh == "no" else detected
+        if self.mesh == "no":
+            return None
+        if detected is not None:
+            return detected
         if self._meshes is None and self._installed:
             try:
                 self._meshes = mesh_finder()

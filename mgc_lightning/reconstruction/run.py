@@ -228,11 +228,13 @@ class _Run:
 
     def _write(self, found: list[_Found], faces: list[Reconstruction]) -> None:
         options: dict[str, Any] = {"neutral": self.settings.neutral, "full_head": self.settings.full_head}
+        # Of one person all photographs have a mesh, or none is followed.
+        followed = not self.settings.same_person or all(face.detected_mesh is not None for face in faces)
         for item, face in zip(found, faces, strict=True):
             folder = self.report.output / item.folder
             files = write_reconstruction(face, folder, self.reconstructor.face_model, self.renderer, **options)
             refined = self.settings.refine and face.detected is not None
-            by_mesh = refined and face.detected_mesh is not None
+            by_mesh = refined and followed and face.detected_mesh is not None
             self._done(Done(item.photo, folder, files, face, item.place.settled, refined, by_mesh))
 
     def _done(self, done: Done) -> None:

@@ -26,7 +26,7 @@ from mgc_lightning.metrics.now.landmarks import LANDMARK_NAMES
 from mgc_lightning.metrics.now.names import CHALLENGES
 from mgc_lightning.synthetic.generator import TripletGenerator
 from mgc_lightning.synthetic.latents import LatentSampler
-from mgc_lightning.synthetic.scanner import outer_faces, scan_head
+from mgc_lightning.synthetic.scanner import scan_head
 from mgc_lightning.synthetic.set_files import GROUND_TRUTH, MEAN_FACE, require_new, write_photo, write_text
 from mgc_lightning.synthetic.set_settings import NoWSetSettings
 from mgc_lightning.synthetic.settings import SyntheticSettings
@@ -111,7 +111,7 @@ def _write_scan(folder: Path, face_model: FaceModel, person: Person, settings: N
     rng = stream(settings.seed, SPLIT, person.index, "now scan")
     neutral = face_model.shape(person.identity)
     landmarks = face_model.landmarks7(neutral).double().numpy() + rng.normal(0, LANDMARK_NOISE_MM, (7, 3))
-    scan = scan_head(neutral.double().numpy(), outer_faces(face_model), rng, settings.scanner)
+    scan = scan_head(neutral.double().numpy(), face_model.outer_faces().numpy(), rng, settings.scanner)
     # A scanner has its own frame.
     R = Rotation.from_euler("xyz", rng.normal(0, 6, 3), degrees=True).as_matrix()
     t = rng.uniform(-60, 60, 3)

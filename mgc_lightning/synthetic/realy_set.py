@@ -20,7 +20,7 @@ from mgc_lightning.synthetic.complexion import make_complexion
 from mgc_lightning.synthetic.generator import TripletGenerator
 from mgc_lightning.synthetic.latents import LatentSampler
 from mgc_lightning.synthetic.realy_regions import cut_regions
-from mgc_lightning.synthetic.scanner import outer_faces, scan_head
+from mgc_lightning.synthetic.scanner import scan_head
 from mgc_lightning.synthetic.set_files import GROUND_TRUTH, MEAN_FACE, require_new, write_photo, write_text
 from mgc_lightning.synthetic.set_settings import REALYSetSettings
 from mgc_lightning.synthetic.settings import SyntheticSettings
@@ -122,7 +122,7 @@ def _write_scan(
 ) -> None:
     rng = np.random.default_rng([settings.seed, subject, 2])
     array, landmarks = verts.double().numpy(), model.landmarks68(verts).double().numpy()
-    scan = scan_head(array, outer_faces(model), rng, settings.scanner)
+    scan = scan_head(array, model.outer_faces().numpy(), rng, settings.scanner)
     keypoints = topology.keypoints(array) / scale
     _write_points(output / KEYPOINTS / f"{subject}.obj", keypoints)
     for name, (points, faces) in cut_regions(scan.verts, scan.faces, landmarks).items():

@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.rendering.rasterizers import get_rasterizer
 from mgc_lightning.synthetic.set_settings import ScannerSettings
 
@@ -61,19 +60,6 @@ def scan_head(
         away = np.linalg.norm(points - points[rows[place], columns[place]], axis=-1)
         valid &= away > rng.uniform(*settings.hole_radius)
     return _mesh(points, valid, settings.spacing)
-
-
-def outer_faces(face_model: FaceModel) -> Int[NDArray, "F 3"]:
-    """Give the faces that are scanned: teeth would show between the lips, which people close for a scan.
-
-    Example:
-        >>> from mgc_lightning import load_face_model
-        >>> model = load_face_model()
-        >>> len(outer_faces(model)) < len(model.faces)
-        True
-    """
-    hidden = [name for name in ("teeth", "mouth_interior") if name in face_model.region_names]
-    return face_model.faces_without(*hidden).numpy()
 
 
 def _hit(

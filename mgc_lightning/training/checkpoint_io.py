@@ -83,9 +83,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         if "://" not in str(path):
             try:
-                check_archive(path)
-                if not zipfile.is_zipfile(path):
-                    raise MGCError(f"{path} is damaged: it is no archive, or has no end")
+                check_whole(path)
             except MGCError as error:
                 good = newest_good(Path(path).parent)
                 hint = f" The newest good one beside it is {good}." if good else " No good one lies beside it."
@@ -106,6 +104,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             )
 
 
+def check_whole(path: str | Path) -> None:
+    """Compare a checkpoint with its checksums; its end must be there.
+
+    Raises:
+        MGCError: if it is not what was written.
+    """
+    check_archive(path)
+    if not zipfile.is_zipfile(path):
+        raise MGCError(f"{path} is damaged: it is no archive, or has no end")
+
+
 def newest_good(folder: Path) -> Path | None:
     """Give the newest checkpoint of a folder whose content is what was written.
 
@@ -117,9 +126,8 @@ def newest_good(folder: Path) -> Path | None:
     files = [file for file in folder.glob(f"*{SUFFIX}") if file.is_file() and not file.name.startswith(".")]
     for file in sorted(files, key=lambda file: -file.stat().st_mtime):
         try:
-            check_archive(file)
-            if zipfile.is_zipfile(file):
-                return file
+            check_whole(file)
         except (MGCError, OSError):
             continue
+        return file
     return None

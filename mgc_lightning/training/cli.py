@@ -16,6 +16,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import WandbLogger
 from omegaconf.errors import OmegaConfBaseException
 
 from mgc_lightning.arguments.helpful import HelpfulParser
@@ -157,6 +158,8 @@ class MGCCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Make the trainer; its checkpoints are whole or absent, unless the config names another way to write them."""
         trainer = super().instantiate_trainer(**kwargs)
+        if any(isinstance(each, WandbLogger) for each in trainer.loggers):
+            keep_offline_without_server()
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = AtomicCheckpointIO()
         return trainer
@@ -257,18 +260,16 @@ def resolve_configs(arguments: list[str]) -> list[str]:
 
 
 def prepare_wandb() -> None:
-    """Run W&B offline where there is no key, so that it does not ask, or, aloud, no server, so that it does not wait.
-
-    W&B itself waits for minutes, and then ends the training.
-    """
+    """Run W&B offline where there is no key, so that it does not ask."""
     warnings.filterwarnings("ignore", message="LightningCLI.s args parameter")
     warnings.filterwarnings("ignore", message=".*was provided to the `Field\\(\\)` function.*", category=UserWarning)
-    if os.environ.get("WANDB_MODE", "online") != "online":
-        return
-    if not has_key():
-        if "WANDB_MODE" not in os.environ:
-            os.environ["WANDB_MODE"] = "offline"
-    elif why := unreachable():
+    if "WANDB_MODE" not in os.environ and not has_key():
+        os.environ["WANDB_MODE"] = "offline"
+
+
+def keep_offline_without_server() -> None:
+    """Run W&B offline, aloud, where there is a key and no server: it waits for minutes, and then ends the training."""
+    if os.environ.get("WANDB_MODE", "online") == "online" and has_key() and (why := unreachable()):
         os.environ["WANDB_MODE"] = "offline"
         logger.warning(
             "Weights & Biases at %s cannot be reached (%s): runs are kept offline, `wandb sync PATH` uploads them",

@@ -11,7 +11,7 @@ import numpy as np
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 ODD_NUMBERS = (b"nan", b"inf", b"-1", b"0", b"1e999", b"1e308", b"99999999999999999999", b"4294967296", b"-2147483649",
                b"1_2_3", b"\xd9\xa3", b"0x10", b"", b"--1", b"1.5", b"68000000000")  # fmt: skip
-ODD_VALUES = (None, -1, 0, 1e308, 2**63, 10**30, "", "x", "../../evil", "/tmp/evil", "a" * 5000, [], {}, [[]], True,
+ODD_VALUES = (None, -1, 0, 1e308, 2**63, 10**30, "", "x", "../../evil", "/evil", "a" * 5000, [], {}, [[]], True,
               float("nan"), [1e308] * 3, {"class_path": "os.system"}, "${oc.env:HOME}", "\ud800")  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def ends_early(rng, data):
 
 def word(rng, data):
     words = re.split(rb"(\s+|[,;/:=\"])", data)
-    odd = (*ODD_NUMBERS, b"../../evil", b"/tmp/evil/x.jpg", b"\0", b"a" * 5000, b"\xff\xfe", b"{", b"*a", b"..")
+    odd = (*ODD_NUMBERS, b"../../evil", b"/evil/x.jpg", b"\0", b"a" * 5000, b"\xff\xfe", b"{", b"*a", b"..")
     words[int(rng.integers(min(len(words), 40 if rng.random() < 0.5 else len(words))))] = odd[rng.integers(len(odd))]
     return b"".join(words)
 

@@ -146,3 +146,20 @@ def test_without_the_extra_faces_follow_their_landmarks_unless_a_mesh_is_wanted(
     assert finder._mesh(person.images[0], person.landmarks[0], None) is None
     mesh = person.meshes[0]
     assert finder._mesh(person.images[0], person.landmarks[0], mesh) is mesh
+
+
+def test_a_person_without_a_mesh_in_one_photograph_is_said_to_follow_none(person, tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "mesh_finder", lambda: Finder(person))
+    for number, name in enumerate(("anna", "berta", "carla")):
+        pixels = (person.images[number].permute(1, 2, 0) * 255).round().byte().numpy()
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+        np.savetxt(tmp_path / f"{name}.txt", person.landmarks[number].numpy())
+    photographs = sorted(tmp_path.glob("*.png"))
+    settings = ReconstructSettings(landmarks=tmp_path, same_person=True)
+    report = reconstruct(photographs, tmp_path / "all", None, settings)
+    assert [row["mesh"] for row in json.loads(report.path.read_text())["done"]] == [True, True, True]
+    meshes = list(person.meshes)
+    meshes[1] = None
+    monkeypatch.setattr(person, "meshes", meshes)
+    report = reconstruct(photographs, tmp_path / "some", None, settings)
+    assert [row.get("mesh", False) for row in json.loads(report.path.read_text())["done"]] == [False, False, False]

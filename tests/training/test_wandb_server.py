@@ -8,7 +8,7 @@ import pytest
 
 from mgc_lightning.doctor.check import State
 from mgc_lightning.doctor.examination import check_wandb
-from mgc_lightning.training.cli import prepare_wandb
+from mgc_lightning.training.cli import keep_offline_without_server, prepare_wandb
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def server():
 def mode(caplog):
     with caplog.at_level(logging.WARNING):
         prepare_wandb()
+        keep_offline_without_server()
     return os.environ.get("WANDB_MODE", "online")
 
 
