@@ -172,8 +172,8 @@ def box_of(landmarks: Float[Tensor, "68 2"]) -> FaceBox:
 
     Example:
         >>> from mgc_lightning.losses.identity import TEMPLATE_68
-        >>> box_of(torch.tensor(TEMPLATE_68)).box.round().tolist()
-        [55.0, 59.0, 169.0, 190.0]
+        >>> box_of(torch.tensor(TEMPLATE_68)).box.round().tolist()  # the points span 14.25 to 209.75 px both ways
+        [14.0, -35.0, 210.0, 210.0]
     """
     low, high = landmarks.amin(0), landmarks.amax(0)
     low = low - torch.stack([low.new_zeros(()), FOREHEAD * (high - low)[1]])
