@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
+from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceMesh, RenderedFace
-
-if TYPE_CHECKING:
-    from mgc_lightning.face_models.face_model import FaceModel
-    from mgc_lightning.rendering.renderer import FaceRenderer
 
 
 @dataclass

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
@@ -20,6 +21,7 @@ from mgc_lightning.lazy_names import attach
 ROOT = Path(__file__).parents[1]
 LIST = Path(__file__).with_name("public_names.txt")
 KNOWN = LIST.read_text().split()
+OURS = ("mgc_lightning", "datamodules", "callbacks")
 
 
 def packages() -> list[str]:
@@ -45,6 +47,19 @@ def described_constant(module: str, name: str) -> bool:
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             return isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
     return False
+
+
+def annotated(target: object) -> list[object]:
+    """Give what of a public name has annotations of ours: a function, or a class' own fields and methods."""
+    if not callable(target) or not getattr(target, "__module__", "").startswith(OURS):
+        return []
+    if not inspect.isclass(target):
+        return [target]
+    own = {key: vars(target).get(key, {}) for key in ("__annotations__", "__module__")}
+    methods = [inspect.unwrap(getattr(target, name)) for name in vars(target)]
+    # What dataclasses write themselves has the annotations of the class, evaluated in another module.
+    written = [m for m in methods if inspect.isfunction(m) and m.__code__.co_filename != "<string>"]
+    return [type(target.__name__, (), own), *written]
 
 
 def test_no_public_name_vanishes() -> None:
@@ -168,3 +183,16 @@ def test_attach_reads_names_and_submodules(tmp_path) -> None:
     (tmp_path / "__init__.pyi").write_text("from . import part as part\nfrom .part import Name as Name\n\nx: int\n")
     _, _, names = attach("somewhere", str(tmp_path / "__init__.py"))
     assert names == ["Name", "part"]
+
+
+def test_the_annotations_of_public_names_can_be_read() -> None:
+    """Frameworks read them: jsonargparse, beartype, documentation. None may name what only a checker sees."""
+    unread = []
+    for known in KNOWN:
+        package, _, name = known.rpartition(".")
+        for target in annotated(getattr(importlib.import_module(package), name)):
+            try:
+                get_type_hints(target)
+            except NameError as error:
+                unread.append(f"{known}: {error}")
+    assert not unread, "\n".join(unread)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.covisibility import visible_verts
 from mgc_lightning.geometry.pose import transform_points
 from mgc_lightning.geometry.view_synthesis import sample_bilinear
 from mgc_lightning.rendering.lighting import BANDS, sh_basis, shade
-
-if TYPE_CHECKING:
-    from mgc_lightning.face_models.face_model import FaceModel
-    from mgc_lightning.scene import FaceViews
+from mgc_lightning.scene import FaceViews
 
 SAMPLES = 100.0
 """Independent colours that a face shows: those of neighbouring vertices say nearly the same, and are wrong together."""

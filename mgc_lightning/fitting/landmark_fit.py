@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
+from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, REFERENCE_SIZE, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
-
-if TYPE_CHECKING:
-    from mgc_lightning.face_models.face_model import FaceModel
 
 
 def initial_coefficients(face_model: FaceModel, K: Float[Tensor, "*batch 3 3"], image_size: int) -> FaceCoefficients:

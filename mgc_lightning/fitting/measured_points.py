@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,12 +14,10 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.fitting.landmark_fit import landmark_basis
 from mgc_lightning.geometry.closest_points import ClosestPoints, barycentric_weights
 from mgc_lightning.geometry.mesh import vertex_normals
-
-if TYPE_CHECKING:
-    from mgc_lightning.face_models.face_model import FaceModel
 
 MESH_DATA = Path(__file__).parent / "data" / "mediapipe_mesh.json"
 """Where MediaPipe's vertices lie on the embedded head, by tools/measure_mesh_points.py."""

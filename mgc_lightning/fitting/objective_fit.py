@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from mgc_lightning.coefficients import CoefficientGroup, FaceCoefficients
 from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.fitting.landmark_fit import (
     fit_landmarks2d,
     initial_coefficients,
 )
 from mgc_lightning.losses.objective import MGCObjective
 from mgc_lightning.losses.report import ObjectiveReport
+from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.scene import FaceViews, render_views
 from mgc_lightning.structures import FaceTriplet
-
-if TYPE_CHECKING:
-    from mgc_lightning.face_models.face_model import FaceModel
-    from mgc_lightning.rendering.renderer import FaceRenderer
 
 GROUPS: tuple[CoefficientGroup, ...] = get_args(CoefficientGroup)
 

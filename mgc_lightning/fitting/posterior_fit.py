@@ -8,7 +8,6 @@ detectors are. Identity is one for all views of a sample; expression and pose ar
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -16,13 +15,11 @@ from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.fitting.landmark_fit import projection_jacobians
 from mgc_lightning.fitting.measured_points import MeasuredPoints
 from mgc_lightning.geometry.camera import REFERENCE_SIZE, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
-
-if TYPE_CHECKING:
-    from mgc_lightning.face_models.face_model import FaceModel
 
 
 @dataclass(frozen=True)

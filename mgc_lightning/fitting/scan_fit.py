@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,14 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.fitting.scan_problem import ScanProblem
 from mgc_lightning.fitting.scan_settings import ScanFitSettings
 from mgc_lightning.geometry.closest_points import ClosestPoints
 from mgc_lightning.metrics.now.landmarks import INDEX_IN_68
 from mgc_lightning.metrics.now.scan import crop_region
-
-if TYPE_CHECKING:
-    from mgc_lightning.face_models.face_model import FaceModel
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.fitting.landmark_fit import fit_landmarks3d
 from mgc_lightning.fitting.scan_settings import ScanFitSettings
 from mgc_lightning.geometry.alignment import similarity_fit
 from mgc_lightning.geometry.closest_points import ClosestPoints, barycentric_weights
-
-if TYPE_CHECKING:
-    from mgc_lightning.face_models.face_model import FaceModel
-
 
 SLIDE = 0.1
 """Weight of the residual along the surface, beside 1 across it: points may slide, but not drift."""
