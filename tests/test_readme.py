@@ -31,7 +31,6 @@ python_pages = pytest.mark.parametrize(
 )
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 # One worker: the wheel and the files are made once.
-pytestmark = pytest.mark.xdist_group("pages")
 
 
 def run(command: list[object], folder: Path, python: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -6,4 +6,4 @@ if [ -n "${MGC_ANNOTATIONS_RAN:-}" ]; then
   for room in $(grep -v encoders .ci/checked_rooms); do left_out+=("--ignore=$room"); done
 fi
 # A hang ends here, with the name of the test, and not when the whole budget is gone.
-timeout 1800 pytest -q -n 2 --maxprocesses 2 --dist loadgroup "${left_out[@]}"
+timeout 1800 pytest -q -n 2 --maxprocesses 2 --dist loadfile "${left_out[@]}"

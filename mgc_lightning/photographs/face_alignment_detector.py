@@ -51,7 +51,7 @@ class FaceAlignmentDetector:
         MGCError: if weights are missing or damaged.
 
     Example:
-        >>> detector = FaceAlignmentDetector("cuda", weights=[Path("weights")])  # doctest: +SKIP
+        >>> detector = FaceAlignmentDetector("cpu", weights=[Path("weights")])  # doctest: +SKIP
         >>> detector.detect(torch.zeros(3, 480, 640))  # a black picture has no face  # doctest: +SKIP
         []
     """

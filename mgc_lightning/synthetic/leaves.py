@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
@@ -46,9 +47,8 @@ class Leaves(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        rng = np.random.default_rng(20201)
-        tiles = np.stack([_tile(rng) for _ in range(TILES)])
-        self.register_buffer("tiles", torch.from_numpy(tiles).permute(0, 3, 1, 2).float() / 255, persistent=False)
+        tiles = torch.from_numpy(_tiles()).permute(0, 3, 1, 2).float() / 255
+        self.register_buffer("tiles", tiles, persistent=False)
         coarse = F.interpolate(self.tiles, size=SIDE // 16, mode="area")
         self.register_buffer("coarse", F.interpolate(coarse, size=SIDE, mode="bicubic").clamp(0, 1), persistent=False)
         middle = F.interpolate(self.tiles, size=SIDE // 5, mode="area")
@@ -68,6 +68,13 @@ class Leaves(nn.Module):
         images = F.grid_sample(mixed, grid, padding_mode="reflection", align_corners=False)
         images = (images - 0.5) * contrast[:, None, None, None] + 0.5 + brightness[:, None, None, None]
         return (images * numbers[:, 8:11, None, None]).clamp(0, 1)
+
+
+@cache
+def _tiles() -> np.ndarray:
+    """Paint all tiles, once a process: it takes longer than all else of a generator."""
+    rng = np.random.default_rng(20201)
+    return np.stack([_tile(rng) for _ in range(TILES)])
 
 
 def _tile(rng: np.random.Generator) -> np.ndarray:

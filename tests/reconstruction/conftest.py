@@ -6,7 +6,16 @@ import torch
 # The packages are imported inside: `--check-types` instruments them after this file.
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def network_file(tmp_path_factory):
+    from tiny_networks import make_network
+
+    from mgc_lightning.networks.files import save_network
+
+    return save_network(make_network(), tmp_path_factory.mktemp("network") / "network.safetensors")
+
+
+@pytest.fixture(scope="session")
 def exports(tmp_path_factory):
     from tiny_networks import make_network
 

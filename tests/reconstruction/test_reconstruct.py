@@ -39,10 +39,10 @@ def files(folder):
     return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_the_same_files_as_the_command(inputs, exports, tmp_path):
+def test_the_same_files_as_the_command(inputs, network_file, tmp_path):
     settings = ReconstructSettings(landmarks=str(tmp_path / "points"), neutral=True)
-    report = reconstruct(inputs, tmp_path / "python", exports / "network.onnx", settings)
-    line = ["reconstruct", inputs, "--checkpoint", exports / "network.onnx", "--output", tmp_path / "command"]
+    report = reconstruct(inputs, tmp_path / "python", network_file, settings)
+    line = ["reconstruct", inputs, "--checkpoint", network_file, "--output", tmp_path / "command"]
     with pytest.raises(SystemExit) as status:
         main([str(word) for word in [*line, "--landmarks", tmp_path / "points", "--neutral"]])
     assert status.value.code == 0
@@ -55,12 +55,12 @@ def test_the_same_files_as_the_command(inputs, exports, tmp_path):
     assert not report.failed
 
 
-def test_faces_are_kept_or_told(inputs, exports, tmp_path):
+def test_faces_are_kept_or_told(inputs, network_file, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
     told = []
     settings = ReconstructSettings(landmarks=tmp_path / "points", batch_size=1)
     everything = [inputs, str(tmp_path / "bad.png")]
-    source = NetworkSource(exports / "network.safetensors", level=0)
+    source = NetworkSource(network_file, level=0)
     report = reconstruct(everything, tmp_path / "out", source, settings, on_result=told.append)
     assert [type(result) for result in told] == [Done, Done, Refused]
     assert all(isinstance(result.face, Reconstruction) for result in told[:2])
@@ -80,8 +80,8 @@ class Detector:
         return [DetectedFace(points * 90 + 100)]
 
 
-def test_a_loaded_network_keeps_its_detector(inputs, exports, tmp_path):
-    network = FaceReconstructor.load(exports / "network.onnx", detector=Detector())
+def test_a_loaded_network_keeps_its_detector(inputs, network_file, tmp_path):
+    network = FaceReconstructor.load(network_file, detector=Detector())
     report = reconstruct(inputs / "anna.png", tmp_path / "out", network)
     assert len(report.done) == 1
     content = json.loads(report.path.read_text())
@@ -89,8 +89,8 @@ def test_a_loaded_network_keeps_its_detector(inputs, exports, tmp_path):
     assert content == {"done": [done], "failed": [], "skipped": []}
 
 
-def test_faces_follow_the_landmarks_unless_they_shall_not(inputs, exports, tmp_path):
-    network = exports / "network.safetensors"
+def test_faces_follow_the_landmarks_unless_they_shall_not(inputs, network_file, tmp_path):
+    network = network_file
     reconstructor = FaceReconstructor.load(network)
     (tmp_path / "68").mkdir()
     for number, name in enumerate(("anna", "berta")):
@@ -137,22 +137,22 @@ def test_bad_settings(options, message):
         (lambda points: points * 0 + 50, "in one place"),
     ],
 )
-def test_nothing_is_written_for_points_that_are_no_face(inputs, exports, tmp_path, spoil, message):
+def test_nothing_is_written_for_points_that_are_no_face(inputs, network_file, tmp_path, spoil, message):
     np.savetxt(tmp_path / "points" / "anna.txt", spoil(ROLLED).numpy())
     settings = ReconstructSettings(landmarks=tmp_path / "points")
     with pytest.raises(MGCError, match=f"anna.txt: .*{message}"):
-        reconstruct(inputs / "anna.png", tmp_path / "out", exports, settings)
+        reconstruct(inputs / "anna.png", tmp_path / "out", network_file, settings)
     assert not (tmp_path / "out").exists()
-    report = reconstruct(inputs, tmp_path / "out", exports, settings)
+    report = reconstruct(inputs, tmp_path / "out", network_file, settings)
     assert [done.input.name for done in report.done] == ["berta.png"]
     assert [message in refused.reason for refused in report.failed] == [True]
 
 
-def test_settings_that_do_not_fit_the_inputs(inputs, exports, tmp_path):
+def test_settings_that_do_not_fit_the_inputs(inputs, network_file, tmp_path):
     with pytest.raises(MGCError, match="`box` belongs to one input"):
-        reconstruct(inputs, tmp_path / "out", exports, ReconstructSettings(box=(1, 2, 3, 4)))
+        reconstruct(inputs, tmp_path / "out", network_file, ReconstructSettings(box=(1, 2, 3, 4)))
     with pytest.raises(MGCError, match="`same_person=True` takes two .* got 1 photographs and 0 videos"):
-        reconstruct(inputs / "anna.png", tmp_path / "out", exports, ReconstructSettings(same_person=True))
+        reconstruct(inputs / "anna.png", tmp_path / "out", network_file, ReconstructSettings(same_person=True))
     with pytest.raises(MGCError, match="no photograph or video"):
-        reconstruct([tmp_path / "points"], tmp_path / "out", exports)
+        reconstruct([tmp_path / "points"], tmp_path / "out", network_file)
     assert not (tmp_path / "out").exists()

@@ -90,7 +90,7 @@ def test_command_writes_everything(tmp_path, exports, photo):
     assert depth[seen].max() < z.max() + 1
 
 
-def test_command_reports_bad_photographs_and_goes_on(tmp_path, exports, photo, capsys, monkeypatch):
+def test_command_reports_bad_photographs_and_goes_on(tmp_path, network_file, photo, capsys, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
     (tmp_path / "points").mkdir()
@@ -101,7 +101,7 @@ def test_command_reports_bad_photographs_and_goes_on(tmp_path, exports, photo, c
     for name in ("x", "bad"):
         np.savetxt(tmp_path / "points" / f"{name}.txt", ROLLED.numpy())
     photos = [tmp_path / "a" / "x.png", tmp_path / "bad.png", tmp_path / "b" / "x.png"]
-    common = ["--checkpoint", exports, "--output", tmp_path / "out"]
+    common = ["--checkpoint", network_file, "--output", tmp_path / "out"]
     assert run("reconstruct", *photos, *common, "--landmarks", tmp_path / "points") == 1
     assert "bad.png: not an image" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.json", "x", "x_2"]
@@ -113,7 +113,7 @@ def test_command_reports_bad_photographs_and_goes_on(tmp_path, exports, photo, c
     assert "could not be downloaded" in capsys.readouterr().err
     assert run("reconstruct", photos[0], *common, "--box", 1, 2, 30, 40, "--device", "abacus") == 2
     assert "`abacus` cannot be used" in capsys.readouterr().err
-    blocked = ["--checkpoint", exports, "--output", photos[0], "--box", 1, 2, 30, 40]
+    blocked = ["--checkpoint", network_file, "--output", photos[0], "--box", 1, 2, 30, 40]
     assert run("reconstruct", photos[0], *blocked) == 2
     assert "Could not write to" in capsys.readouterr().err
 
@@ -128,7 +128,7 @@ class Everywhere:
         return [DetectedFace(points * 60 + 20), DetectedFace(points * 90 + 100)]
 
 
-def test_folders_patterns_and_all_faces(tmp_path, exports, photo, capsys, monkeypatch):
+def test_folders_patterns_and_all_faces(tmp_path, network_file, photo, capsys, monkeypatch):
     monkeypatch.setattr(work, "make_detector", lambda *_: Everywhere())
     (tmp_path / "in" / "deep").mkdir(parents=True)
     picture = (photo.permute(1, 2, 0) * 255).byte().numpy()
@@ -136,7 +136,7 @@ def test_folders_patterns_and_all_faces(tmp_path, exports, photo, capsys, monkey
     Image.fromarray(picture).save(tmp_path / "ä b.jpg")
     Image.fromarray(np.zeros_like(picture)).save(tmp_path / "in" / "night.png")
     (tmp_path / "in" / "notes.txt").write_text("words")
-    arguments = [tmp_path / "in", f"{tmp_path}/*.jpg", "--checkpoint", exports, "--output", tmp_path / "out"]
+    arguments = [tmp_path / "in", f"{tmp_path}/*.jpg", "--checkpoint", network_file, "--output", tmp_path / "out"]
     assert run("reconstruct", *arguments, "--faces", "all", "--batch-size", 3) == 1
     folders = {"two", "two_face2", "ä b", "ä b_face2"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {*folders, "report.json"}

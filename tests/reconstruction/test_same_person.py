@@ -102,7 +102,7 @@ def test_bad_input(reconstructor, person):
         refine_same_person(reconstructor, images, [landmarks[0], landmarks[1][:5], landmarks[2]])
 
 
-def test_command(exports, person, tmp_path, capsys):
+def test_command(network_file, person, tmp_path, capsys):
     for view in range(3):
         picture = (person.images[0, view].permute(1, 2, 0) * 255).byte().numpy()
         Image.fromarray(picture).save(tmp_path / f"{view}.png")
@@ -110,7 +110,7 @@ def test_command(exports, person, tmp_path, capsys):
         np.savetxt(tmp_path / "points" / f"{view}.txt", person.landmarks[0, view].numpy())
 
     def run(*more):
-        common = ["reconstruct", f"{tmp_path}/*.png", "--landmarks", tmp_path / "points", "--checkpoint", exports]
+        common = ["reconstruct", f"{tmp_path}/*.png", "--landmarks", tmp_path / "points", "--checkpoint", network_file]
         with pytest.raises(SystemExit) as status:
             main([str(word) for word in [*common, "--output", tmp_path / "out", "--steps", 2, *more]])
         return status.value.code

@@ -83,9 +83,10 @@ def test_drawn_videos_last_as_long():
     assert repetitions(np.arange(20) / 30, 30.0) == [1] * 20
 
 
-def test_command(exports, tmp_path):
+def test_command(network_file, tmp_path):
     path = make_video(tmp_path / "clip.mp4")
-    arguments = ["reconstruct", path, "--checkpoint", exports, "--output", tmp_path / "out", "--box", 40, 20, 90, 80]
+    where = ["--checkpoint", network_file, "--output", tmp_path / "out", "--box", 40, 20, 90, 80]
+    arguments = ["reconstruct", path, *where]
     with pytest.raises(SystemExit) as status:
         main([str(argument) for argument in [*arguments, "--smooth", 0.2, "--neutral"]])
     assert status.value.code == 0
