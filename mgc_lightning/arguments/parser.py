@@ -107,6 +107,16 @@ class CommandParser(HelpfulParser, jsonargparse.ArgumentParser):
         return message
 
 
+def _words(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Split values that are joined by commas; what they can be is checked where they arrive.
+
+    The parser validates what it has parsed once more.
+    """
+    if isinstance(text, tuple):
+        return text
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
 def _add(option: Option, container: Any) -> None:
     """Add an argument to a parser, or to a group of one."""
     settings: dict[str, Any] = {"help": option.help.replace("%", "%%")}
@@ -120,7 +130,7 @@ def _add(option: Option, container: Any) -> None:
         both = option.default or option.no in option.more.off
         settings["action"] = jsonargparse.ActionYesNo(no_prefix="no-") if both else "store_true"
     else:
-        settings["type"] = option.element
+        settings["type"] = _words if option.more.joined else option.element
         if option.number:
             settings["nargs"] = option.number
         if option.default == () and not option.choices:

@@ -61,7 +61,7 @@ class Option:
     @property
     def number(self) -> int | str | None:
         """How many values it takes, in argparse's words."""
-        if typing.get_origin(self.hint) not in _SEVERAL:
+        if typing.get_origin(self.hint) not in _SEVERAL or self.more.joined:
             return None
         inner = typing.get_args(self.hint)
         return len(inner) if typing.get_origin(self.hint) is tuple and Ellipsis not in inner else "+"
@@ -78,7 +78,7 @@ class Option:
         if self.metavar and self.choices:
             text += f": {', '.join(map(str, self.choices))}"
         several = isinstance(self.default, tuple | list)
-        default = " ".join(map(str, self.default)) if several else self.default
+        default = ("," if self.more.joined else " ").join(map(str, self.default)) if several else self.default
         if default is True:
             default = "yes"
         silent = default is None or default is False or default is dataclasses.MISSING or default == ""
@@ -98,6 +98,8 @@ class Option:
         if value is None or not self.flag or self.hint is bool:
             return self.shown
         words = value.strip("[]()").replace(",", " ").split() if self.number else [value]
+        if self.more.joined:
+            words = [",".join(word.strip("'\"") for word in value.strip("[]()").replace(",", " ").split())]
         return " ".join([self.shown, *(word.strip("'\"") for word in words)])
 
     def declared(self, value: Any) -> Any:

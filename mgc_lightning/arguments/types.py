@@ -22,16 +22,18 @@ class Flag:
         name: of the flag, where it is another word: Python's own words cannot be names of arguments.
         earlier: names that it had: taken, not shown.
         off: names of no, where it is yes or no: taken; `--no-NAME` is shown, others are not.
+        joined: several values are one word, with commas between: a list before positional arguments ends somewhere.
 
     Example:
         >>> from typing import get_args
         >>> get_args(Modules)[1:]  # what is typed `--import MODULE`
-        (Metavar(words='MODULE'), Flag(name='--import', earlier=(), off=()))
+        (Metavar(words='MODULE'), Flag(name='--import', earlier=(), off=(), joined=False))
     """
 
     name: str = ""
     earlier: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
+    joined: bool = False
 
 
 @dataclass(frozen=True)

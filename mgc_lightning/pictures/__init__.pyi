@@ -2,6 +2,7 @@ from .contact_sheet import SheetRow as SheetRow
 from .contact_sheet import draw_contact_sheet as draw_contact_sheet
 from .drawing import fit_into as fit_into
 from .drawing import overlay as overlay
+from .drawing import save_jpeg as save_jpeg
 from .drawing import save_png as save_png
 from .drawing import to_picture as to_picture
 from .drawing import upscale as upscale

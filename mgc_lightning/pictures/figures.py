@@ -90,6 +90,8 @@ def draw_face(
         shown = dataclasses.replace(mesh, albedo=colors) if style == "painted" and colors is not None else mesh
         used = light if style == "lit" and light is not None else flat
         rendered = renderer(shown, T_cam_model, K * scale, used, large, faces)
+    if supersample == 1:
+        return Figure(rendered.image.clamp(0, 1), rendered.mask)
     alpha = F.avg_pool2d(rendered.mask, supersample)
     image = F.avg_pool2d(rendered.image.clamp(0, 1) * rendered.mask, supersample)
     return Figure(image / alpha.clamp(min=1e-6), alpha)

@@ -8,7 +8,8 @@ from .maps import GeometryMaps as GeometryMaps
 from .maps import geometry_maps as geometry_maps
 from .meshes import write_meshes as write_meshes
 from .meshes import write_neutral as write_neutral
-from .pictures import draw_pictures as draw_pictures
+from .meshes import write_textured as write_textured
+from .pictures import FacePictures as FacePictures
 from .reconstructor import FaceReconstructor as FaceReconstructor
 from .recrop import SettledCrop as SettledCrop
 from .recrop import settle_box as settle_box

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from mgc_lightning.errors import check_choice
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.pictures.drawing import save_png
+from mgc_lightning.pictures.drawing import PNG_LEVEL, save_jpeg, save_png
 from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.maps import (
     GeometryMaps,
@@ -24,8 +26,9 @@ from mgc_lightning.reconstruction.maps import (
     draw_normals,
     geometry_maps,
 )
-from mgc_lightning.reconstruction.meshes import write_meshes
-from mgc_lightning.reconstruction.pictures import draw_pictures
+from mgc_lightning.reconstruction.meshes import write_meshes, write_textured
+from mgc_lightning.reconstruction.pictures import FacePictures
+from mgc_lightning.reconstruction.settings import PARTS, Part
 from mgc_lightning.rendering.renderer import FaceRenderer
 
 CONVENTION = (
@@ -34,38 +37,59 @@ CONVENTION = (
 )
 
 
+PICTURES: dict[Part, tuple[str, ...]] = {
+    "overlay": ("overlay",),
+    "geometry": ("geometry",),
+    "crop": ("crop", "crop_overlay", "crop_albedo", "crop_light", "crop_geometry"),
+    "views": ("main_pose", "main_pose_geometry"),
+    "points": ("landmarks",),
+    "sheet": ("sheet",),
+}
+"""The pictures of each part, by the names of their files."""
+
+
 def write_reconstruction(
     face: Reconstruction,
     folder: str | os.PathLike[str],
     face_model: FaceModel,
     renderer: FaceRenderer | None = None,
     *,
+    write: Sequence[Part] = PARTS,
     neutral: bool = False,
     full_head: bool = False,
+    jpeg: bool = False,
 ) -> list[Path]:
-    """Write everything that is known about one face.
+    """Write what is known about one face, or some parts of it.
 
-    - `overlay.png`, `geometry.png`: the lit face and its grey shape on the photograph, in its own pixels; `depth.png`
-      (16 bits, steps of `depth_unit_mm` of `camera.json`, 0 where there is no face), `depth_colour.png` for the eye,
-      and `normals.png` (red right, green up, blue toward the camera), likewise.
-    - `crop.png`, `crop_overlay.png`, `crop_geometry.png`, `crop_albedo.png`, `crop_light.png`: the same, the colours
-      without light, and the light on grey, in the aligned crop; `main_pose.png`, `main_pose_geometry.png`: from the
-      front; `landmarks.png`; `sheet.png`: all at a glance, with side views.
-    - `face.obj`, `face.ply`, `face.glb`, `face_textured.glb` and more: see `write_meshes`.
-    - `landmarks.txt`, `landmarks_crop.txt` (68 lines `x,y` in px after a line with their number) and
+    - `mesh`: `face.obj`, `face.ply`, `face.glb`, see `write_meshes`; `texture`: `face_textured.*`, see
+      `write_textured`.
+    - `coefficients`: `coefficients.json` and `camera.json` (of the photograph and of the crop, and the similarity
+      between them).
+    - `landmarks`: `landmarks.txt`, `landmarks_crop.txt` (68 lines `x,y` in px after a line with their number) and
       `landmarks3d.txt` (`x,y,z` in mm, model frame).
-    - `coefficients.json`, `camera.json` (of the photograph and of the crop, and the similarity between them).
+    - `overlay` and `geometry`: `overlay.png`, `geometry.png`, the lit face and its grey shape on the photograph, in its
+      own pixels; `points`: `landmarks.png`, likewise.
+    - `depth`: `depth.png` (16 bits, steps of `depth_unit_mm` of `camera.json`, 0 where there is no face),
+      `depth_colour.png` for the eye, and `normals.png` (red right, green up, blue toward the camera), likewise.
+    - `crop`: `crop.png`, `crop_overlay.png`, `crop_geometry.png`, `crop_albedo.png`, `crop_light.png`: the same, the
+      colours without light, and the light on grey, in the aligned crop; `views`: `main_pose.png`,
+      `main_pose_geometry.png`, from the front; `sheet`: `sheet.png`, all at a glance, with side views.
 
     Args:
         face: the reconstruction.
         folder: created if need be; files of the same names are replaced.
         face_model: that of the reconstruction.
         renderer: the automatic one if not given.
-        neutral: write the neutral shape too.
-        full_head: write the whole head too.
+        write: the parts.
+        neutral: write the neutral shape too, with the part `mesh`.
+        full_head: write the whole head too, with the part `mesh`.
+        jpeg: write `overlay`, `geometry` and `landmarks` as `.jpg`: of large photographs in a tenth of the time.
 
     Returns:
         The files.
+
+    Raises:
+        MGCError: if a part is unknown, or the folder cannot be written to.
 
     Example:
         >>> from mgc_lightning import FaceReconstructor
@@ -73,22 +97,31 @@ def write_reconstruction(
         >>> face = reconstructor.reconstruct("anna.jpg")  # doctest: +SKIP
         >>> files = write_reconstruction(face, "faces/anna", reconstructor.face_model, neutral=True)  # doctest: +SKIP
     """
+    for part in write:
+        check_choice("write", part, Part)
     target = Path(folder)
     renderer = renderer or FaceRenderer()
-    pictures = draw_pictures(face, face_model, renderer)
-    maps = geometry_maps(face, renderer, face_model.face_region_faces)
-    pictures |= {"depth_colour": draw_depth(maps), "normals": draw_normals(maps)}
-    written = [save_png(target / f"{name}.png", picture) for name, picture in pictures.items()]
-    written.append(_write_depth(target / "depth.png", maps))
-    written += write_meshes(face, target, face_model, renderer, neutral=neutral, full_head=full_head)
-    for name, points in (
-        ("landmarks", face.landmarks),
-        ("landmarks_crop", face.landmarks_crop),
-        ("landmarks3d", face.landmarks3d),
-    ):
-        written.append(_write_points(target / f"{name}.txt", points))
-    written.append(_write_json(target / "coefficients.json", describe_coefficients(face, face_model)))
-    written.append(_write_json(target / "camera.json", describe_camera(face, depth_unit(maps))))
+    written: list[Path] = []
+    pictures = FacePictures(face, face_model, renderer)
+    for part in (part for part in PICTURES if part in write):
+        if jpeg and part in ("overlay", "geometry", "points"):
+            written += [save_jpeg(target / f"{name}.jpg", pictures[name]) for name in PICTURES[part]]
+        else:
+            written += [save_png(target / f"{name}.png", pictures[name]) for name in PICTURES[part]]
+    unit = None
+    if "depth" in write:
+        maps = geometry_maps(face, renderer, face_model.face_region_faces)
+        unit = depth_unit(maps)
+        written += _write_depth(target, maps)
+    if "mesh" in write:
+        written += write_meshes(face, target, face_model, neutral=neutral, full_head=full_head)
+    if "texture" in write:
+        written += write_textured(face, target, face_model, renderer)
+    if "landmarks" in write:
+        written += _write_landmarks(target, face)
+    if "coefficients" in write:
+        written.append(_write_json(target / "coefficients.json", describe_coefficients(face, face_model)))
+        written.append(_write_json(target / "camera.json", describe_camera(face, unit)))
     return written
 
 
@@ -120,8 +153,8 @@ def describe_coefficients(face: Reconstruction, face_model: FaceModel) -> dict[s
     }
 
 
-def describe_camera(face: Reconstruction, depth_unit_mm: float) -> dict[str, Any]:
-    """Describe both cameras, the similarity between their pictures, and the step of the depth."""
+def describe_camera(face: Reconstruction, depth_unit_mm: float | None = None) -> dict[str, Any]:
+    """Describe both cameras, the similarity between their pictures, and the step of a depth that is written."""
     height, width = face.image.shape[1:]
     size = face.crop.shape[-1]
     return {
@@ -139,10 +172,17 @@ def describe_camera(face: Reconstruction, depth_unit_mm: float) -> dict[str, Any
     }
 
 
-def _write_depth(path: Path, maps: GeometryMaps) -> Path:
-    with atomic_path(path) as temporary:
-        Image.fromarray(np.ascontiguousarray(depth_steps(maps))).save(temporary, format="PNG")
-    return path
+def _write_depth(folder: Path, maps: GeometryMaps) -> list[Path]:
+    depth = folder / "depth.png"
+    with atomic_path(depth) as temporary:
+        Image.fromarray(np.ascontiguousarray(depth_steps(maps))).save(temporary, format="PNG", compress_level=PNG_LEVEL)
+    drawn = {"depth_colour": draw_depth(maps), "normals": draw_normals(maps)}
+    return [depth, *(save_png(folder / f"{name}.png", picture) for name, picture in drawn.items())]
+
+
+def _write_landmarks(folder: Path, face: Reconstruction) -> list[Path]:
+    points = {"landmarks": face.landmarks, "landmarks_crop": face.landmarks_crop, "landmarks3d": face.landmarks3d}
+    return [_write_points(folder / f"{name}.txt", values) for name, values in points.items()]
 
 
 def _write_points(path: Path, points: Float[Tensor, "N D"]) -> Path:

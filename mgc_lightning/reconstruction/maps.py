@@ -46,9 +46,10 @@ class GeometryMaps:
         return self.depth > 0
 
 
-def face_window(face: Reconstruction, margin: int = 0) -> Window:
-    """Bound the face in its photograph: photographs may be large, so only this window is drawn. It may be empty."""
-    points = project(transform_points(face.T_cam_model, face.mesh.verts), face.K)
+def face_window(face: Reconstruction, margin: int = 0, faces: Int[Tensor, "F 3"] | None = None) -> Window:
+    """Bound the head, or some of its triangles, in its photograph, where only this window is drawn. It may be empty."""
+    verts = face.mesh.verts if faces is None else face.mesh.verts[faces.unique()]
+    points = project(transform_points(face.T_cam_model, verts), face.K)
     height, width = face.image.shape[1:]
     x0, y0 = (max(0, int(v) - margin) for v in points.amin(0).floor().tolist())
     x1, y1 = (
@@ -82,7 +83,7 @@ def geometry_maps(face: Reconstruction, renderer: FaceRenderer, faces: Int[Tenso
     """
     height, width = face.image.shape[1:]
     depth, normals = torch.zeros(height, width), torch.zeros(height, width, 3)
-    x0, y0, x1, y1 = window = face_window(face)
+    x0, y0, x1, y1 = window = face_window(face, faces=faces)
     if x1 > x0:
         verts = transform_points(face.T_cam_model, face.mesh.verts)
         turned = face.mesh.normals @ face.T_cam_model[:3, :3].T

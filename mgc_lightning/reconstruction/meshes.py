@@ -22,23 +22,19 @@ def write_meshes(
     face: Reconstruction,
     folder: str | Path,
     face_model: FaceModel,
-    renderer: FaceRenderer,
     *,
     neutral: bool = False,
     full_head: bool = False,
 ) -> list[Path]:
     """Write a face's meshes in mm, model frame, pose not applied.
 
-    `face.obj` and `face.ply` have lit vertex colours, `face.glb` the albedo, since viewers bring their light, and
-    `face_textured.glb` and `face_textured.obj` (with `.mtl` and `.png`) the photograph's colours where it shows the
-    surface, cut along a smooth rim and closed behind the lips. They hold the face without ears, scalp and
-    neck. `head.*` hold every vertex of the face model in its order.
+    `face.obj` and `face.ply` have lit vertex colours, `face.glb` the albedo, since viewers bring their light. They hold
+    the face without ears, scalp and neck; `head.*` hold every vertex of the face model in its order.
 
     Args:
         face: the reconstruction.
         folder: to write to.
         face_model: that of the reconstruction.
-        renderer: finds what the photograph shows.
         neutral: write `neutral.obj` too, the shape without expression (and `head_neutral.obj` with `full_head`).
         full_head: write `head.obj`, `head.ply` and `head.glb` too.
     """
@@ -56,13 +52,32 @@ def write_meshes(
             shape = face_model.shape(face.coefficients.identity)[rows]
             target = "neutral.obj" if name == "face" else f"{name}_neutral.obj"
             written.append(write_mesh(folder / target, shape, triangles, albedo))
+    return written
+
+
+def write_textured(
+    face: Reconstruction, folder: str | Path, face_model: FaceModel, renderer: FaceRenderer
+) -> list[Path]:
+    """Write `face_textured.glb` and `face_textured.obj` (with `.mtl` and `.png`), in mm, model frame.
+
+    They have the photograph's colours where it shows the surface, are cut along a smooth rim, and closed behind the
+    lips.
+
+    Args:
+        face: the reconstruction.
+        folder: to write to.
+        face_model: that of the reconstruction.
+        renderer: finds what the photograph shows.
+    """
+    folder = Path(folder)
     surface = textured_surface(face_model).mesh(face.mesh)
     atlas = make_atlas(len(surface.faces))
     texture, _ = bake_texture(face, surface.faces, atlas, renderer, surface)
-    parts_of_mesh = (surface.verts, surface.faces, surface.normals, atlas.uv, texture)
-    written.append(write_textured_glb(folder / "face_textured.glb", *parts_of_mesh))
-    written += write_textured_obj(folder / "face_textured.obj", *parts_of_mesh)
-    return written
+    parts = (surface.verts, surface.faces, surface.normals, atlas.uv, texture)
+    return [
+        write_textured_glb(folder / "face_textured.glb", *parts),
+        *write_textured_obj(folder / "face_textured.obj", *parts),
+    ]
 
 
 def write_neutral(face: Reconstruction, path: str | Path, face_model: FaceModel) -> Path:

@@ -26,7 +26,7 @@ from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.refinement import refine
 from mgc_lightning.reconstruction.report import Done, Refused, RunReport
 from mgc_lightning.reconstruction.same_person import refine_same_person
-from mgc_lightning.reconstruction.settings import OUTPUT, ReconstructSettings
+from mgc_lightning.reconstruction.settings import LEAN, OUTPUT, PARTS, ReconstructSettings
 from mgc_lightning.reconstruction.video import VideoFaces, video_faces, write_video_faces
 from mgc_lightning.rendering.renderer import FaceRenderer
 
@@ -229,6 +229,8 @@ class _Run:
 
     def _write(self, found: list[_Found], faces: list[Reconstruction]) -> None:
         options: dict[str, Any] = {"neutral": self.settings.neutral, "full_head": self.settings.full_head}
+        options["jpeg"] = self.settings.jpeg
+        options["write"] = self.settings.write or (PARTS if len(self.names) == 1 else LEAN)
         # Of one person all photographs have a mesh, or none is followed.
         followed = not self.settings.same_person or all(face.detected_mesh is not None for face in faces)
         for item, face in zip(found, faces, strict=True):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 from mgc_lightning.arguments.checked import Checked
-from mgc_lightning.arguments.types import AnyPath, Box, Count, FileOrFolder, Seconds, Whole
+from mgc_lightning.arguments.types import AnyPath, Box, Count, FileOrFolder, Flag, Metavar, Seconds, Whole
 from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.settings import Convention, DetectorChoice
 
@@ -17,6 +17,16 @@ Faces = Literal["largest", "all"]
 Mesh = Literal["auto", "yes", "no"]
 """Whether MediaPipe's face mesh is used: a detector's own, or looked for around landmarks that come without one. `auto`
 is yes where the extra `detector` is installed."""
+
+
+Part = Literal[
+    "mesh", "texture", "coefficients", "landmarks", "overlay", "geometry", "depth", "crop", "views", "points", "sheet"
+]
+"""What can be written of a face: see `write_reconstruction`."""
+PARTS: tuple[Part, ...] = get_args(Part)
+LEAN: tuple[Part, ...] = ("mesh", "coefficients", "landmarks", "overlay")
+"""What is written of each of several inputs where nothing is named."""
+Parts = Annotated[tuple[Part, ...], Metavar("PART,..."), Flag(joined=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +83,17 @@ class FileSettings(Checked):
     """What is written.
 
     Attributes:
+        write: parts of a photograph's face, such as mesh,overlay; if not given, all of a single input's, and of several
+            the mesh, coefficients, landmarks and overlay.
         neutral: the shape without expression too.
         full_head: the whole head too, in the face model's vertex order.
+        jpeg: pictures in the pixels of the photograph as JPEG, not PNG: of large ones in a tenth of the time and space.
     """
 
+    write: Parts = ()
     neutral: bool = False
     full_head: bool = False
+    jpeg: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +115,8 @@ class ReconstructSettings(FileSettings, PersonSettings, WhereSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if (self.neutral or self.full_head) and self.write and "mesh" not in self.write:
+            raise MGCError("`neutral` and `full_head` are meshes: `write` has to name `mesh` too")
         if self.one_moment and not self.same_person:
             raise MGCError("`one_moment=True` belongs to `same_person=True`")
         if self.same_person and not self.refine:

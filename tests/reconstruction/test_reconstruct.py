@@ -55,10 +55,39 @@ def test_the_same_files_as_the_command(inputs, network_file, tmp_path):
     assert not report.failed
 
 
+def test_parts_are_written_by_name(inputs, network_file, tmp_path):
+    def names(folder):
+        return {path.name for path in folder.iterdir()}
+
+    points = tmp_path / "points"
+    lean = {"face.obj", "face.ply", "face.glb", "coefficients.json", "camera.json", "overlay.png"}
+    lean |= {"landmarks.txt", "landmarks_crop.txt", "landmarks3d.txt"}
+    reconstruct(inputs, tmp_path / "several", network_file, ReconstructSettings(landmarks=points))
+    assert names(tmp_path / "several" / "anna") == names(tmp_path / "several" / "berta") == lean
+    line = [
+        "reconstruct",
+        "--write",
+        "depth,coefficients,points",
+        "--jpeg",
+        inputs / "anna.png",
+        "--checkpoint",
+        network_file,
+    ]
+    with pytest.raises(SystemExit) as status:
+        main([str(word) for word in [*line, "--landmarks", points, "--output", tmp_path / "one"]])
+    assert status.value.code == 0
+    wanted = {"depth.png", "depth_colour.png", "normals.png", "landmarks.jpg", "coefficients.json", "camera.json"}
+    assert names(tmp_path / "one" / "anna") == wanted
+    # A depth that is written has its unit beside it.
+    cameras = [json.loads((tmp_path / run / "anna" / "camera.json").read_text()) for run in ("one", "several")]
+    assert cameras[0].pop("depth_unit_mm") > 0
+    assert cameras[1].pop("depth_unit_mm") is None
+
+
 def test_faces_are_kept_or_told(inputs, network_file, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
     told = []
-    settings = ReconstructSettings(landmarks=tmp_path / "points", batch_size=1)
+    settings = ReconstructSettings(landmarks=tmp_path / "points", batch_size=1, write=("coefficients",))
     everything = [inputs, str(tmp_path / "bad.png")]
     source = NetworkSource(network_file, level=0)
     report = reconstruct(everything, tmp_path / "out", source, settings, on_result=told.append)
@@ -96,7 +125,7 @@ def test_faces_follow_the_landmarks_unless_they_shall_not(inputs, network_file, 
     for number, name in enumerate(("anna", "berta")):
         shown = make_triplets(load_face_model(), [number], image_size=128, views=1).landmarks[0, 0]
         np.savetxt(tmp_path / "68" / f"{name}.txt", (shown + 30).numpy())
-    where = ReconstructSettings(landmarks=tmp_path / "68")
+    where = ReconstructSettings(landmarks=tmp_path / "68", write=("coefficients",))
     refined = reconstruct(inputs, tmp_path / "a", network, where, keep_faces=True)
     predicted = reconstruct(inputs, tmp_path / "b", network, replace(where, refine=False), keep_faces=True)
     for after, before in zip(refined.done, predicted.done, strict=True):
@@ -107,7 +136,9 @@ def test_faces_follow_the_landmarks_unless_they_shall_not(inputs, network_file, 
         torch.testing.assert_close(before.face.coefficients.to_vector(), alone.coefficients.to_vector())
         near, far = ((face.landmarks - points).norm(dim=-1)[17:].mean() for face in (after.face, before.face))
         assert near < 0.5 * far
-    boxed = reconstruct(inputs / "anna.png", tmp_path / "c", network, ReconstructSettings(box=(50, 50, 140, 150)))
+    boxed = reconstruct(
+        inputs / "anna.png", tmp_path / "c", network, ReconstructSettings(box=(50, 50, 140, 150), write=("mesh",))
+    )
     assert not boxed.done[0].refined
 
 
@@ -119,6 +150,8 @@ def test_faces_follow_the_landmarks_unless_they_shall_not(inputs, network_file, 
         ({"same_person": True, "refine": False}, "`refine=False` contradicts it"),
         ({"faces": "some"}, "`faces` must be one of largest, all; got 'some'"),
         ({"detector": "mediapie"}, "Did you mean 'mediapipe'?"),
+        ({"write": ("mesh", "overlays")}, "got 'overlays'. Did you mean 'overlay'?"),
+        ({"write": ("overlay",), "neutral": True}, "`write` has to name `mesh` too"),
         ({"batch_size": 0}, "`batch_size` must be a whole number of at least 1"),
     ],
 )

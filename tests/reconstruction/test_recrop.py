@@ -124,7 +124,7 @@ def test_report_says_how_the_box_came_to_stand(tmp_path):
     picture = (photograph().permute(1, 2, 0) * 255).round().byte().numpy()
     Image.fromarray(picture).save(tmp_path / "a.png")
     x0, y0, x1, y1 = face_box(1.5).tolist()
-    settings = ReconstructSettings(box=(x0, y0, x1, y1))
+    settings = ReconstructSettings(box=(x0, y0, x1, y1), write=("coefficients",))
     report = reconstruct(tmp_path / "a.png", tmp_path / "out", FaceReconstructor(seeing_predictor()), settings)
     (row,) = json.loads(report.path.read_text())["done"]
     assert row["box"]["converged"] is True

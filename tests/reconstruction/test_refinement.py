@@ -121,7 +121,7 @@ def test_a_mesh_is_found_around_landmarks_whoever_gave_them(person, tmp_path, mo
     pixels = (person.images[0].permute(1, 2, 0) * 255).round().byte().numpy()
     Image.fromarray(pixels).save(tmp_path / "anna.png")
     np.savetxt(tmp_path / "anna.txt", person.landmarks[0].numpy())
-    where = ReconstructSettings(landmarks=tmp_path / "anna.txt")
+    where = ReconstructSettings(landmarks=tmp_path / "anna.txt", write=("coefficients",))
     found = {}
     for mesh in ("auto", "yes", "no"):
         settings = replace(where, mesh=mesh)
@@ -155,7 +155,7 @@ def test_a_person_without_a_mesh_in_one_photograph_is_said_to_follow_none(person
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
         np.savetxt(tmp_path / f"{name}.txt", person.landmarks[number].numpy())
     photographs = sorted(tmp_path.glob("*.png"))
-    settings = ReconstructSettings(landmarks=tmp_path, same_person=True)
+    settings = ReconstructSettings(landmarks=tmp_path, same_person=True, write=("coefficients",))
     report = reconstruct(photographs, tmp_path / "all", None, settings)
     assert [row["mesh"] for row in json.loads(report.path.read_text())["done"]] == [True, True, True]
     meshes = list(person.meshes)
