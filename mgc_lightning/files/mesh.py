@@ -18,7 +18,10 @@ from torch import Tensor
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.files.plain_obj import parse_plain_obj
+from mgc_lightning.files.colors import srgb_to_linear, unit_colors
+from mgc_lightning.files.glb import glb_colors, read_glb_scene
+from mgc_lightning.files.plain_obj import parse_plain_obj, tidy_obj
+from mgc_lightning.files.ply import read_ply
 from mgc_lightning.files.reading import excerpt, reading, reason
 
 logger = logging.getLogger(__name__)
@@ -82,8 +85,9 @@ def read_mesh(path: str | os.PathLike[str], require_faces: bool = True) -> MeshF
     """Read an OBJ, PLY or GLB file without changing the number or the order of its vertices.
 
     Args:
-        path: the file. OBJ lines `v x y z`, `v x y z w` and the coloured `v x y z r g b`; faces `i`, `i/t`,
-            `i//n`, `i/t/n`, negative indices and polygons are understood; textures are ignored.
+        path: the file. OBJ lines `v x y z`, `v x y z w` and the coloured `v x y z r g b` and `... r g b a`; faces `i`,
+            `i/t`, `i//n`, `i/t/n`, negative indices and polygons, comments anywhere, a byte-order mark; PLY of any
+            mixture of polygons; colours of any type, in [0, 1], 0..255 or 0..65535. Textures are ignored.
         require_faces: refuse point sets.
 
     Raises:
@@ -153,7 +157,7 @@ def _write_glb(path: Path, mesh: MeshFile) -> None:
     material = trimesh.visual.material.PBRMaterial(metallicFactor=0.0, roughnessFactor=0.8, doubleSided=True)
     visual = trimesh.visual.TextureVisuals(material=material)
     if mesh.colors is not None:
-        rgba = np.hstack([_srgb_to_linear(mesh.colors), np.ones((len(mesh.verts), 1))])
+        rgba = np.hstack([srgb_to_linear(mesh.colors), np.ones((len(mesh.verts), 1))])
         visual.vertex_attributes["color"] = np.round(rgba * 255).astype(np.uint8)
     model = trimesh.Trimesh(mesh.verts, mesh.faces, visual=visual, process=False)
     scene = trimesh.Scene()
@@ -164,35 +168,33 @@ def _write_glb(path: Path, mesh: MeshFile) -> None:
 def _read_obj(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
     data = path.read_bytes()
     _tell_if_torn(path, data)
-    plain = parse_plain_obj(data)
+    plain = parse_plain_obj(data) or parse_plain_obj(tidied := tidy_obj(data))
     if plain is not None:
         verts, triangles = plain
-        return verts[:, :3], triangles, _as_unit_colors(verts[:, 3:]) if verts.shape[1] == 6 else None
+        return verts[:, :3], triangles, unit_colors(verts[:, 3:]) if verts.shape[1] == 6 else None
     points: list[list[float]] = []
     faces: list[tuple[int, int, int]] = []
-    text = data.decode("utf-8", errors="replace").replace("\\\n", " ")
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Bytes know fewer ends of lines than text, in which U+2028 or U+0085 would end one.
+    for number, line in enumerate(tidied.splitlines(), start=1):
         words = line.split()
-        if not words or words[0] not in ("v", "f"):
+        if not words or words[0] not in (b"v", b"f"):
             continue
         try:
-            if words[0] == "v":
-                points.append([float(word) for word in _before_comment(words[1:])])
+            if words[0] == b"v":
+                points.append([float(word) for word in words[1:]])
             else:
-                corners = [int(word.split("/", 1)[0]) for word in _before_comment(words[1:])]
+                corners = [int(word.split(b"/", 1)[0]) for word in words[1:]]
                 if 0 in corners or len(corners) < 3:
                     raise ValueError("a face needs three corners that count from 1")
                 corners = [corner - 1 if corner > 0 else len(points) + corner for corner in corners]
                 faces.extend((corners[0], b, c) for b, c in pairwise(corners[1:]))
         except ValueError as error:
-            raise MGCError(
-                f"{path}, line {number}: expected OBJ, got {excerpt(repr(line), 60)} ({reason(error)})"
-            ) from error
+            said = excerpt(repr(line.decode("utf-8", errors="replace")), 60)
+            raise MGCError(f"{path}, line {number}: expected OBJ, got {said} ({reason(error)})") from error
     if not points:
         raise MGCError(f"{path}: expected an OBJ file with vertices, found no `v` line")
     verts = _rectangular(path, points)
-    colors = _as_unit_colors(verts[:, -3:]) if verts.shape[1] in (6, 7) else None
-    return verts[:, :3], np.array(faces, np.int64).reshape(-1, 3), colors
+    return verts[:, :3], np.array(faces, np.int64).reshape(-1, 3), _obj_colors(verts)
 
 
 def _tell_if_torn(path: Path, data: bytes) -> None:
@@ -209,10 +211,6 @@ def _tell_if_torn(path: Path, data: bytes) -> None:
         logger.warning("%s: its last line is not ended: the file may be cut off.", path)
 
 
-def _before_comment(words: list[str]) -> list[str]:
-    return words[: words.index("#")] if "#" in words else words
-
-
 def _rectangular(path: Path, points: list[list[float]]) -> NDArray:
     widths = {len(point) for point in points}
     if min(widths) < 3:
@@ -222,68 +220,19 @@ def _rectangular(path: Path, points: list[list[float]]) -> NDArray:
     return np.array([point[:width] for point in points], np.float64)
 
 
-def _as_unit_colors(colors: NDArray) -> NDArray:
-    """Bring colours to [0, 1]: some writers put 0..255 on `v` lines."""
-    return colors / 255.0 if colors.max(initial=0.0) > 1.0 + 1e-6 else colors
-
-
-def _read_ply(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
-    with path.open("rb") as stream:
-        found = trimesh.exchange.ply.load_ply(stream, fix_texture=False, skip_materials=True)
-    if "vertices" not in found:
-        raise MGCError(f"{path}: expected a PLY file with vertices, found none")
-    _check_counts(path, len(found["vertices"]), len(found.get("faces", [])))
-    colors = found.get("vertex_colors")
-    if colors is not None:
-        colors = np.asarray(colors)[:, :3] / (255.0 if np.asarray(colors).dtype.kind in "ui" else 1.0)
-    faces = np.asarray(found.get("faces", []), np.int64)
-    if faces.ndim == 2 and faces.shape[1] > 3:
-        faces = np.concatenate([faces[:, [0, k, k + 1]] for k in range(1, faces.shape[1] - 1)])
-    return np.asarray(found["vertices"]), faces, colors
-
-
-def _check_counts(path: Path, verts: int, faces: int) -> None:
-    """Compare what was read with the counts of the header; polygons give more triangles than there are faces.
-
-    Raises:
-        MGCError: if the file holds less than it says.
-    """
-    data = path.read_bytes()
-    head = data[: max(0, data[:65536].find(b"end_header"))]
-    claimed = {kind: int(count) for kind, count in re.findall(rb"^element (\w+) (\d{1,12})\s*$", head, re.MULTILINE)}
-    if verts != claimed.get(b"vertex", verts) or faces < claimed.get(b"face", 0):
-        raise MGCError(
-            f"{path}: expected {claimed.get(b'vertex', 0)} vertices and {claimed.get(b'face', 0)} faces as its header "
-            f"says, got {verts} and {faces}: it is cut off, or damaged"
-        )
-    if b"format ascii" in head and not data.endswith((b"\n", b"\r")):
-        logger.warning("%s: its last line is not ended: the file may be cut off.", path)
+def _obj_colors(verts: NDArray) -> NDArray | None:
+    """Find the colours behind the positions: r g b, r g b a, or, after a weight of 1, r g b."""
+    if verts.shape[1] not in (6, 7):
+        return None
+    weighted = verts.shape[1] == 7 and (verts[:, 3] == 1).all() and not (verts[:, 6] == verts[0, 6]).all()
+    return unit_colors(verts[:, 4:7] if weighted else verts[:, 3:6])
 
 
 def _read_glb(path: Path) -> tuple[NDArray, NDArray, NDArray | None]:
-    scene = trimesh.load_scene(path, file_type="glb", process=False, maintain_order=True)
-    models = [model for model in scene.geometry.values() if isinstance(model, trimesh.Trimesh)]
+    models = [model for model in read_glb_scene(path).geometry.values() if isinstance(model, trimesh.Trimesh)]
     if len(models) != 1:
         raise MGCError(f"{path}: expected one mesh, found {len(models)}")
-    colors = getattr(models[0].visual, "vertex_attributes", {}).get("color")
-    if colors is not None:
-        colors = linear_to_srgb(np.asarray(colors)[:, :3] / 255.0)
-    return np.asarray(models[0].vertices), np.asarray(models[0].faces), colors
-
-
-def _srgb_to_linear(colors: NDArray) -> NDArray:
-    """Convert display-space colour to linear light (IEC 61966-2-1)."""
-    return np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
-
-
-def linear_to_srgb(colors: NDArray) -> NDArray:
-    """Convert linear light to display-space colour (IEC 61966-2-1).
-
-    Example:
-        >>> linear_to_srgb(np.array([0.0, 0.2140, 1.0])).round(2).tolist()  # middle grey
-        [0.0, 0.5, 1.0]
-    """
-    return np.where(colors <= 0.0031308, colors * 12.92, 1.055 * colors ** (1 / 2.4) - 0.055)
+    return np.asarray(models[0].vertices), np.asarray(models[0].faces), glb_colors(models[0], path)
 
 
 _WRITERS: dict[str, Callable[[Path, MeshFile], None]] = {
@@ -293,6 +242,6 @@ _WRITERS: dict[str, Callable[[Path, MeshFile], None]] = {
 }
 _READERS: dict[str, Callable[[Path], tuple[NDArray, NDArray, NDArray | None]]] = {
     ".obj": _read_obj,
-    ".ply": _read_ply,
+    ".ply": read_ply,
     ".glb": _read_glb,
 }

@@ -1,11 +1,12 @@
 """A fast reader for the OBJ files that programs write: every vertex and every face line of one form.
 
 Scans have hundreds of thousands of lines. Here numpy parses them at once; whatever is not of the plain form is left to
-the careful reader of `mesh_files`.
+the careful reader of `files.mesh`.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 import warnings
 
@@ -14,8 +15,31 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 TEXTURE_AND_NORMAL = re.compile(rb"/[^\s]*")
-UNUSUAL = re.compile(rb"\\\r?\n|^[ \t]+[vf][ \t]|^[vf]\t", re.MULTILINE)
-"""Continued lines, and vertices or faces that do not begin with the letter and a blank."""
+CONTINUED = re.compile(rb"\\(?:\r\n|\r|\n)")
+UNUSUAL = re.compile(
+    rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)|\\[\r\n]|(?:^|\r)[ \t]+[vf][ \t]|(?:^|\r)[vf]\t", re.MULTILINE
+)
+"""A byte-order mark, continued lines, and vertices or faces that do not begin with the letter and a blank."""
+_COMMENT = re.compile(rb"(?:^|(?<=\r))([ \t]*(?:#|(?:v|vt|vn|f)[ \t][^#\r\n]*#))[^\r\n]*", re.MULTILINE)
+"""Lines that are comments, and comments after numbers; of the names of materials and groups a `#` may be a part."""
+
+
+def tidy_obj(data: bytes) -> bytes:
+    r"""Make an OBJ file UTF-8 without a byte-order mark, without comments, and without continued lines.
+
+    Example:
+        >>> tidy_obj(b"\xef\xbb\xbfv 1 2 3#four\n# C:\\\nf 1 2 \\\n3 # 4\n")
+        b'v 1 2 3\n\nf 1 2  3 \n'
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = data.decode("utf-16", errors="replace").encode()
+    data = data.removeprefix(codecs.BOM_UTF8)
+    # A comment ends with its line, also where a path in it ends in a backslash.
+    return _uncommented(CONTINUED.sub(b" ", _uncommented(data)))
+
+
+def _uncommented(data: bytes) -> bytes:
+    return _COMMENT.sub(lambda found: found[1].rstrip(b"#"), data)
 
 
 def parse_vertices(data: bytes) -> Float[NDArray, "N C"] | None:
@@ -28,7 +52,7 @@ def parse_vertices(data: bytes) -> Float[NDArray, "N C"] | None:
     if UNUSUAL.search(data):
         return None
     lines = [line[2:] for line in data.splitlines() if line.startswith(b"v ")]
-    return _numbers(lines, (3, 6))
+    return parse_numbers(lines, (3, 6))
 
 
 def parse_faces(data: bytes) -> Int[NDArray, "F 3"] | None:
@@ -41,7 +65,7 @@ def parse_faces(data: bytes) -> Int[NDArray, "F 3"] | None:
     lines = [line[2:] for line in data.splitlines() if line.startswith(b"f ")]
     if lines and b"/" in lines[0]:
         lines = TEXTURE_AND_NORMAL.sub(b"", b"\n".join(lines)).split(b"\n")
-    numbers = _numbers(lines, (3,))
+    numbers = parse_numbers(lines, (3,))
     if numbers is None:
         return None
     faces = numbers.astype(np.int64)
@@ -61,8 +85,15 @@ def parse_plain_obj(data: bytes) -> tuple[Float[NDArray, "N C"], Int[NDArray, "F
     return None if verts is None or faces is None else (verts, faces)
 
 
-def _numbers(lines: list[bytes], widths: tuple[int, ...]) -> Float[NDArray, "L W"] | None:
-    """Parse lines that all hold the same number of numbers, one of `widths`."""
+def parse_numbers(lines: list[bytes], widths: tuple[int, ...]) -> Float[NDArray, "L W"] | None:
+    """Parse lines that all hold the same number of numbers, one of `widths`; None if they do not.
+
+    Example:
+        >>> parse_numbers([b"1 2", b"3 4"], (2, 3)).tolist()
+        [[1.0, 2.0], [3.0, 4.0]]
+        >>> parse_numbers([b"1 2", b"3 4 5"], (2, 3)) is None
+        True
+    """
     if not lines:
         return np.empty((0, widths[0]))
     width = len(lines[0].split())

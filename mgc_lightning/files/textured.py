@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ import trimesh
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.glb import glb_colors, read_glb_scene
 from mgc_lightning.files.images import check_size
-from mgc_lightning.files.mesh import linear_to_srgb, read_mesh
+from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.files.names import inside, safe_name
+from mgc_lightning.files.plain_obj import tidy_obj
 from mgc_lightning.files.reading import reading
 from mgc_lightning.files.text import read_text
 
@@ -82,28 +84,58 @@ def read_textured_mesh(path: str | os.PathLike[str]) -> TexturedMesh:
 
 
 def _read(source: Path) -> TexturedMesh:
-    # The careful reader first: its messages name what is wrong with a file.
-    plain = read_mesh(source) if source.suffix.lower() != ".glb" else None
-    named = _named_images(source)
-    parts = _parts(source)
+    if source.suffix.lower() == ".glb":
+        parts = _parts(read_glb_scene(source), source)
+        verts, faces = _joined(parts)
+        # A GLB splits vertices at seams: scan protocols would count those twice.
+        return _with_images(np.unique(verts, axis=0), verts, faces, parts, source, {}) or TexturedMesh(
+            np.unique(verts, axis=0), verts, faces, colors=_glb_colors(parts, source)
+        )
+    # The careful reader first: its messages name what is wrong with a file, and it knows more dialects.
+    plain, named = read_mesh(source), _named_images(source)
+    if named:
+        parts = _parts(_load(source), source)
+        textured = _with_images(plain.verts, *_joined(parts), parts, source, named)
+        if textured is not None:
+            return textured
+    if plain.colors is None:
+        raise MGCError(f"{source}: neither a texture image nor colours of the vertices; expected one of them")
+    return TexturedMesh(plain.verts, plain.verts, plain.faces, colors=plain.colors)
+
+
+def _load(source: Path) -> trimesh.Scene:
+    """Load an OBJ, tidied, or a PLY, with its materials."""
+    data = source.read_bytes()
+    stream = io.BytesIO(tidy_obj(data) if source.suffix.lower() == ".obj" else data)
+    resolver = trimesh.resolvers.FilePathResolver(str(source))
+    return trimesh.load_scene(stream, file_type=source.suffix[1:].lower(), resolver=resolver, process=False)
+
+
+def _with_images(
+    points: NDArray,
+    verts: NDArray,
+    faces: NDArray,
+    parts: list[trimesh.Trimesh],
+    source: Path,
+    named: dict[str, str],
+) -> TexturedMesh | None:
+    """Give a mesh with the images of its parts; None where no part has one."""
+    images = [_image(part, source, named) for part in parts]
+    if all(image is None for image in images):
+        return None
+    uv, texture = _side_by_side(parts, images)
+    return TexturedMesh(points, verts, faces, uv, texture)
+
+
+def _joined(parts: list[trimesh.Trimesh]) -> tuple[NDArray, NDArray]:
     verts = np.concatenate([part.vertices for part in parts]).astype(np.float64)
     offsets = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
     faces = np.concatenate([part.faces + offset for part, offset in zip(parts, offsets, strict=True)]).astype(np.int64)
-    # A GLB splits vertices at seams: scan protocols would count those twice.
-    points = np.unique(verts, axis=0) if plain is None else plain.verts
-    images = [_image(part, source, named) for part in parts]
-    if any(image is not None for image in images):
-        uv, texture = _side_by_side(parts, images)
-        return TexturedMesh(points, verts, faces, uv, texture)
-    if plain is not None and plain.colors is not None:
-        return TexturedMesh(points, verts, faces, colors=plain.colors[cKDTree(plain.verts).query(verts)[1]])
-    return TexturedMesh(points, verts, faces, colors=_linear_colors(parts, source))
+    return verts, faces
 
 
-def _parts(source: Path) -> list[trimesh.Trimesh]:
-    with reading(source, "could not be read as a textured mesh"):
-        scene = trimesh.load_scene(source, process=False)
-        parts = [_placed(scene, node) for node in scene.graph.nodes_geometry]
+def _parts(scene: trimesh.Scene, source: Path) -> list[trimesh.Trimesh]:
+    parts = [_placed(scene, node) for node in scene.graph.nodes_geometry]
     parts = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if not parts:
         raise MGCError(f"{source}: expected a mesh with faces, found none")
@@ -216,16 +248,9 @@ def _flat(part: trimesh.Trimesh) -> Image.Image:
     return Image.new("RGB", (FLAT, FLAT), tuple(int(value) for value in color[:3]))
 
 
-def _linear_colors(parts: list[trimesh.Trimesh], source: Path) -> Float[NDArray, "N 3"]:
-    """Give the colours of a GLB's vertices, which are linear (glTF 2.0, 3.7.2.1), in display space."""
-    found = []
-    for part in parts:
-        visual: Any = part.visual
-        colors = getattr(visual, "vertex_attributes", {}).get("color")
-        if colors is None and visual.kind == "vertex":
-            colors = visual.vertex_colors
-        if colors is None:
-            raise MGCError(f"{source}: neither a texture image nor colours of the vertices; expected one of them")
-        array = np.asarray(colors)
-        found.append(array[:, :3].astype(np.float64) / (255.0 if array.dtype.kind in "ui" else 1.0))
-    return linear_to_srgb(np.concatenate(found).clip(0, 1))
+def _glb_colors(parts: list[trimesh.Trimesh], source: Path) -> Float[NDArray, "N 3"]:
+    found = [glb_colors(part, source) for part in parts]
+    colors = [each for each in found if each is not None]
+    if len(colors) < len(parts):
+        raise MGCError(f"{source}: neither a texture image nor colours of the vertices; expected one of them")
+    return np.concatenate(colors)
