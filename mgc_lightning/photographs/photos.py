@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
@@ -18,12 +18,23 @@ from mgc_lightning.files.images import open_image
 ImageLike = str | os.PathLike[str] | Image.Image | NDArray | Tensor
 """A file, a PIL image, an array (H, W[, C]) of uint8, uint16 or [0, 1], or a tensor (3, H, W) in [0, 1]."""
 
+ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 
 def read_photo(path: str | os.PathLike[str]) -> Float[Tensor, "3 H W"]:
     """Read a photograph as RGB in [0, 1], turned as its EXIF orientation says.
 
-    Grey becomes RGB, transparency is laid on white, CMYK and palettes are converted, 16-bit grey keeps its
-    range; of an animation the first frame is taken.
+    Grey becomes RGB, transparency is laid on white, CMYK and palettes are converted; of 16-bit grey the brightest value
+    tells whether it holds 16 bits, 12 or 8; of an animation the first frame is taken.
 
     Raises:
         MGCError: if the file is missing, damaged, no image, or larger than cameras make (`MGC_MAX_PIXELS`).
@@ -57,7 +68,7 @@ def from_pil(image: Image.Image) -> Float[Tensor, "3 H W"]:
         >>> from_pil(half).flatten()  # a fifth of red on white
         tensor([1.0000, 0.8000, 0.8000])
     """
-    image = ImageOps.exif_transpose(image)
+    image = _upright(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _from_deep_grey(np.asarray(image))
     if image.mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in image.info:
@@ -67,11 +78,36 @@ def from_pil(image: Image.Image) -> Float[Tensor, "3 H W"]:
     return from_array(np.asarray(image.convert("RGB")))
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF orientation says, of whatever type it is; damaged EXIF says nothing.
+
+    Pillow's own function writes the rest of EXIF anew, and fails on the first tag of a wrong type.
+    """
+    try:
+        given = image.getexif().get(ORIENTATION)
+        if isinstance(given, tuple):
+            given = given[0]
+        text = given.strip(b"\0 ") if isinstance(given, bytes) else str(given).strip("\0 ").encode()
+        # One byte may be the number itself, or its digit.
+        number = text[0] if len(text) == 1 and text[0] < 9 else int(float(text))
+    except Exception:  # Pillow raises anything on foreign EXIF
+        return image
+    return image if number not in _TURNS else image.transpose(_TURNS[number])
+
+
 def _from_deep_grey(values: NDArray) -> Float[Tensor, "3 H W"]:
-    """Bring grey of 16 or 32 bits, or of floats, to [0, 1] by its type's range, not by its content."""
+    """Bring grey of 16 or 32 bits, or of floats, to [0, 1].
+
+    Cameras of 12 bits, and programs of 8, keep their values as they are in files of 16: white is that of the fewest
+    bits that hold the brightest value. A photograph of more bits would be darker than a sixteenth of white to be
+    mistaken.
+    """
     array = values.astype(np.float32)
     top = float(array.max(initial=0.0))
-    white = 1.0 if top <= 1.0 and values.dtype.kind == "f" else 255.0 if top <= 255.0 else 65535.0
+    if top <= 1.0 and values.dtype.kind == "f":
+        white = 1.0
+    else:
+        white = next((float(most) for most in (255, 4095) if top <= most), 65535.0)
     grey = torch.from_numpy(array / white).clamp(0, 1)
     return grey.expand(3, -1, -1).contiguous()
 

@@ -1,9 +1,11 @@
 """Photographs of every kind become RGB in [0, 1], the right way up; damaged ones give one clear error."""
 
+import struct
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.photographs.photos import as_image, from_array, read_photo
@@ -43,6 +45,56 @@ def test_modes(tmp_path, picture, mode):
         assert found[:, 2, 2].tolist() == pytest.approx([1, 0, 0], abs=0.02)
     if mode == "I;16":
         assert found.mean() == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize(("white", "kind"), [(255, "I;16"), (4095, "I;16"), (65535, "I;16"), (4095, "I"), (1, "F")])
+def test_deep_grey_of_any_number_of_bits(tmp_path, white, kind):
+    values = np.array([[0.0, 0.25, 0.5, 1.0]]) * white
+    deep = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[kind]
+    path = tmp_path / ("a.png" if kind == "I;16" else "a.tiff")
+    Image.fromarray((values if kind == "F" else values.round()).astype(deep)).save(path)
+    assert read_photo(path)[1, 0].tolist() == pytest.approx([0, 0.25, 0.5, 1], abs=0.51 / 255)
+
+
+def exif_of(kind, value, count=1):
+    """Write EXIF with the orientation alone, by hand: of another type than SHORT."""
+    entry = struct.pack("<HHI", 0x112, kind, count) + value.ljust(4, b"\0")
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 1) + entry + bytes(4)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize(
+    ("exif", "turned"),
+    [
+        (exif_of(1, b"\x06"), True),
+        (exif_of(2, b"6", 2), True),
+        (exif_of(3, b"\x06\0\x06", 2), True),
+        (exif_of(4, b"\x06"), True),
+        (exif_of(7, b"\x06"), True),
+        (exif_of(11, struct.pack("<f", 6)), True),
+        (exif_of(2, b"up", 3), False),
+        (exif_of(9, b"\xff\xff\xff\xff"), False),
+        (exif_of(5, b"\xff\xff\xff\xff"), False),
+        (b"Exif\0\0II*\0\x08\0", False),
+        (b"Exif\0\0no such thing", False),
+    ],
+)
+def test_mistyped_exif(tmp_path, picture, suffix, exif, turned):
+    picture.save(tmp_path / f"a{suffix}", exif=exif)
+    found = read_photo(tmp_path / f"a{suffix}")
+    assert found.shape == ((3, 40, 24) if turned else (3, 24, 40))
+    # 6: the first row of the file is the right side as it is seen.
+    assert found[:, 2, -3 if turned else 2].tolist() == pytest.approx([1, 0, 0], abs=0.1)
+
+
+def test_a_mistyped_tag_beside_a_good_orientation(tmp_path, picture):
+    """Pillow's own turning writes EXIF anew, and fails there."""
+    # The resolution as text.
+    entries = struct.pack("<HHII", 0x112, 3, 1, 6) + struct.pack("<HHI4s", 0x11A, 2, 4, b"abc\0")
+    picture.save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + bytes(4))
+    with pytest.raises(TypeError):
+        ImageOps.exif_transpose(Image.open(tmp_path / "a.jpg"))
+    assert read_photo(tmp_path / "a.jpg").shape == (3, 40, 24)
 
 
 def test_transparency_is_laid_on_white(tmp_path):
