@@ -57,6 +57,17 @@ def test_lists(tmp_path):
         open_source([table])
 
 
+def test_lists_as_people_type_them(tmp_path):
+    table = tmp_path / "list.csv"
+    table.write_text('path, identity , capture, landmarks\nb.jpg, anna, 1, b.pts\n "a, c.jpg" ,berta ,,\n')
+    first, second = open_source([table])
+    assert (first.name, first.path, first.identity) == ("a, c.jpg", tmp_path / "a, c.jpg", "berta")
+    assert (second.identity, second.capture, second.landmarks) == ("anna", "1", tmp_path / "b.pts")
+    table.write_text("path,identity\na.jpg,anna\n a.jpg,anna\n")
+    with pytest.raises(MGCError, match="twice"):
+        open_source([table])
+
+
 def test_300w_lp(tmp_path):
     touch(tmp_path, "AFW/AFW_1_1_0.jpg", "AFW/AFW_1_1_4.jpg", "AFW_Flip/AFW_1_1_0.jpg", "Code/x_1.jpg")
     (tmp_path / "landmarks" / "AFW").mkdir(parents=True)

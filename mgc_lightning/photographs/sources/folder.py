@@ -55,7 +55,8 @@ def list_files(root: Path) -> list[Path]:
 def csv_source(file: str | Path) -> PhotoSource:
     r"""Take the photographs of a list with a header: `path`, and where known `identity`, `capture`, `landmarks`.
 
-    Paths are relative to the list, or absolute: the list is yours, and its photographs are only read.
+    Paths are relative to the list, or absolute: the list is yours, and its photographs are only read. Blanks around
+    values are dropped.
 
     Raises:
         MGCError: if the list has no column `path`, or a path twice.
@@ -70,13 +71,16 @@ def csv_source(file: str | Path) -> PhotoSource:
     file = Path(file)
     photos = []
     with reading(file, "cannot be read as a list with commas"):
-        rows = csv.DictReader(io.StringIO(read_text(file, torn=True), newline=""))
+        # Blanks after commas, as people type them, are no part of names; quotes may follow them.
+        rows = csv.DictReader(io.StringIO(read_text(file, torn=True), newline=""), skipinitialspace=True)
+        rows.fieldnames = [name.strip() for name in rows.fieldnames or []]
         if "path" not in (rows.fieldnames or []):
             raise MGCError(
                 f"{file}: expected a column `path` (and identity, capture, landmarks), got "
                 f"{excerpt(str(rows.fieldnames), 200)}"
             )
-        for row in rows:
+        for given in rows:
+            row = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
             if not row["path"] or None in row or "\0" in row["path"]:
                 raise MGCError(
                     f"{file}, line {rows.line_num}: expected a path and {len(rows.fieldnames or [])} columns"
