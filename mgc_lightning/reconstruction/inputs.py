@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,13 +83,18 @@ def name_folders(files: Sequence[Path]) -> list[str]:
         ['x', 'x_2', 'y']
     """
     taken: set[str] = set()
-    numbers: dict[str, int] = {}
-    names = []
-    for file in files:
-        name = file.stem
-        while name in taken:
-            numbers[file.stem] = numbers.get(file.stem, 1) + 1
-            name = f"{file.stem}_{numbers[file.stem]}"
-        taken.add(name)
-        names.append(name)
-    return names
+    return [free_name(file.stem, taken) for file in files]
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """Give a name that is not taken, numbered where it is, and take it; file systems may not tell `A` from `a`.
+
+    Example:
+        >>> taken = set()
+        >>> free_name("party_face2", taken), free_name("Party_face2", taken), free_name("party_face2", taken)
+        ('party_face2', 'Party_face2_2', 'party_face2_3')
+    """
+    names = itertools.chain([wanted], (f"{wanted}_{number}" for number in itertools.count(2)))
+    name = next(name for name in names if name.casefold() not in taken)
+    taken.add(name.casefold())
+    return name

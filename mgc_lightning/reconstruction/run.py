@@ -19,7 +19,7 @@ from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.files import write_reconstruction
-from mgc_lightning.reconstruction.inputs import Inputs, find_inputs, name_folders
+from mgc_lightning.reconstruction.inputs import Inputs, find_inputs, free_name, name_folders
 from mgc_lightning.reconstruction.meshes import write_neutral
 from mgc_lightning.reconstruction.places import FaceFinder, FacePlace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
@@ -139,6 +139,7 @@ class _Run:
         self.renderer = FaceRenderer()
         files = [*inputs.photos, *inputs.videos]
         self.names = dict(zip(files, name_folders(files), strict=True))
+        self.taken = {name.casefold() for name in self.names.values()}
 
     def photographs(self) -> None:
         """Reconstruct photographs a few at a time, or all of them as one person's."""
@@ -219,7 +220,9 @@ class _Run:
                 self._refuse(photo, error)
                 continue
             for number, place in enumerate(places, start=1):
-                name = self.names[photo] if number == 1 else f"{self.names[photo]}_face{number}"
+                first = self.names[photo]
+                # Another photograph may have that very name.
+                name = first if number == 1 else free_name(f"{first}_face{number}", self.taken)
                 batch.append(_Found(photo, name, image, place))
                 if len(batch) >= self.settings.batch_size:
                     yield batch

@@ -14,6 +14,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
 from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.photographs.detection import DetectedFace
+from mgc_lightning.reconstruction import run
 from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.report import Done, Refused
@@ -116,6 +117,27 @@ def test_a_loaded_network_keeps_its_detector(inputs, network_file, tmp_path):
     content = json.loads(report.path.read_text())
     done = {"input": str(inputs / "anna.png"), "folder": "anna", "refined": True}
     assert content == {"done": [done], "failed": [], "skipped": []}
+
+
+class Group(Detector):
+    def detect(self, image, path=None):
+        face = super().detect(image)[0]
+        return [face, DetectedFace(face.landmarks * 0.8), DetectedFace(face.landmarks * 0.7)]
+
+
+def test_a_photograph_may_have_the_name_of_a_face_of_another(network_file, tmp_path, photo, monkeypatch):
+    for name in ("party", "party_face2", "Party"):
+        Image.fromarray((photo.permute(1, 2, 0) * 255).byte().numpy()).save(tmp_path / f"{name}.png")
+    # Which folders, not what is in them: that is drawn slowly.
+    monkeypatch.setattr(run, "write_reconstruction", lambda *_, **__: [])
+    network = FaceReconstructor.load(network_file, detector=Group())
+    settings = ReconstructSettings(faces="all", refine=False)
+    report = reconstruct(tmp_path / "*.png", tmp_path / "out", network, settings)
+    assert [(done.input.stem, done.folder.name) for done in report.done] == [
+        ("Party", "Party"), ("Party", "Party_face2_2"), ("Party", "Party_face3"),
+        ("party", "party_2"), ("party", "party_2_face2"), ("party", "party_2_face3"),
+        ("party_face2", "party_face2"), ("party_face2", "party_face2_face2"), ("party_face2", "party_face2_face3"),
+    ]  # fmt: skip
 
 
 def test_faces_follow_the_landmarks_unless_they_shall_not(inputs, network_file, tmp_path):
