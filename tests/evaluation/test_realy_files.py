@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.realy.dataset import REALYDataset, REALYImage
@@ -211,6 +212,9 @@ def test_prediction_files(tmp_path: Path) -> None:
     write_mesh(path, verts[order], place[faces])
     with pytest.raises(MGCError, match="another order"):
         read_prediction(prediction, topology)
+    path.write_text("".join("v {} {} {}\n".format(*point) for point in verts[order]))
+    with pytest.raises(MGCError, match="edges of topology 'makehuman' are long on it: its vertices are in another"):
+        read_prediction(prediction, topology)  # registration would not end
     write_mesh(path, verts[:-1], faces[(faces < len(verts) - 1).all(axis=1)])
     with pytest.raises(MGCError, match="expected 4032 vertices"):
         read_prediction(prediction, topology)
@@ -222,6 +226,14 @@ def test_prediction_files(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(MGCError, match=r"1\.obj"):
             read_prediction(prediction, topology)
+
+
+def test_no_face_is_taken_for_one_of_another_order() -> None:
+    for level in (0, 1):
+        model = load_face_model("makehuman", level)
+        identity = 3 * torch.randn(4, model.layout.identity, generator=torch.Generator().manual_seed(0))
+        for verts in model.shape(identity).numpy():
+            topology_of(model).check(1e3 * verts)
 
 
 def test_images_by_view(realy_set: Path, tmp_path: Path) -> None:

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from mgc_lightning.errors import MGCError
 from mgc_lightning.metrics.realy.regions import KEYPOINT_COUNT
 
+ENOUGH = 500
+"""Vertices that a mesh has at least of whose edges one can say whether they are long."""
+REORDERED = 20.0
+"""See `_edge_length`: 5.5 of the embedded head at both of its levels, over 100 where its order is lost."""
+
 
 @dataclass(frozen=True)
 class Topology:
@@ -51,7 +56,8 @@ class Topology:
         """Refuse vertices that cannot be of this topology.
 
         Raises:
-            MGCError: if their number differs or some are not finite.
+            MGCError: if their number differs, some are not finite, or its edges are as long as between any vertices: a
+                sign of another order, which registration would search for hours.
         """
         if verts.ndim != 2 or verts.shape != (self.vertex_count, 3):
             raise MGCError(
@@ -62,6 +68,11 @@ class Topology:
         if not np.isfinite(verts).all():
             first = int(np.flatnonzero(~np.isfinite(verts).all(axis=1))[0])
             raise MGCError(f"{name}: vertex {first} is not finite: {verts[first].tolist()}")
+        if len(verts) >= ENOUGH and _edge_length(verts, self.faces) > REORDERED:
+            raise MGCError(
+                f"{name}: the edges of topology {self.name!r} are long on it: its vertices are in another order. Save "
+                "predictions in the template's order (trimesh: process=False)"
+            )
 
     def check_faces(self, faces: Int[NDArray, "F 3"], name: str = "prediction") -> None:
         """Refuse faces that join other vertices than this topology's: a sign of re-ordered vertices.
@@ -78,6 +89,14 @@ class Topology:
                 f"{name}: only {share:.0%} of its edges are edges of topology {self.name!r}: its vertices are in "
                 "another order. Save predictions in the template's order (trimesh: process=False)"
             )
+
+
+def _edge_length(verts: Float[NDArray, "N 3"], faces: Int[NDArray, "F 3"]) -> float:
+    """Give the median edge in typical distances from the middle, times the root of the number of vertices."""
+    points = np.asarray(verts, np.float64)
+    edges = np.linalg.norm(points[faces[:, 0]] - points[faces[:, 1]], axis=1)
+    spread = np.median(np.linalg.norm(points - np.median(points, axis=0), axis=1))
+    return float(np.sqrt(len(points)) * np.median(edges) / spread) if spread > 0 else 0.0
 
 
 def _edge_keys(faces: Int[NDArray, "F 3"], vertex_count: int) -> Int[NDArray, " E"]:
