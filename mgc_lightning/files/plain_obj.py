@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 TEXTURE_AND_NORMAL = re.compile(rb"/[^\s]*")
 CONTINUED = re.compile(rb"\\(?:\r\n|\r|\n)")
-UNUSUAL = re.compile(
-    rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)|\\[\r\n]|(?:^|\r)[ \t]+[vf][ \t]|(?:^|\r)[vf]\t", re.MULTILINE
-)
-"""A byte-order mark, continued lines, and vertices or faces that do not begin with the letter and a blank."""
+UNUSUAL = re.compile(rb"\\[\r\n]|^[ \t]+[vf][ \t]|^[vf]\t", re.MULTILINE)
+"""Continued lines, and vertices or faces that do not begin with the letter and a blank."""
+_AFTER_CR = re.compile(rb"\r(?:[ \t]+[vf][ \t]|[vf]\t)")
+"""The latter after ends of lines that `UNUSUAL` does not know."""
+MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _COMMENT = re.compile(rb"(?:^|(?<=\r))([ \t]*(?:#|(?:v|vt|vn|f)[ \t][^#\r\n]*#))[^\r\n]*", re.MULTILINE)
 """Lines that are comments, and comments after numbers; of the names of materials and groups a `#` may be a part."""
 
@@ -31,7 +32,7 @@ def tidy_obj(data: bytes) -> bytes:
         >>> tidy_obj(b"\xef\xbb\xbfv 1 2 3#four\n# C:\\\nf 1 2 \\\n3 # 4\n")
         b'v 1 2 3\n\nf 1 2  3 \n'
     """
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if data.startswith(MARKS[1:]):
         data = data.decode("utf-16", errors="replace").encode()
     data = data.removeprefix(codecs.BOM_UTF8)
     # A comment ends with its line, also where a path in it ends in a backslash.
@@ -49,7 +50,7 @@ def parse_vertices(data: bytes) -> Float[NDArray, "N C"] | None:
         >>> parse_vertices(b"v 1 2 3\nv 4 5e-1 -6\nf 1 2 2\n").tolist()
         [[1.0, 2.0, 3.0], [4.0, 0.5, -6.0]]
     """
-    if UNUSUAL.search(data):
+    if data.startswith(MARKS) or UNUSUAL.search(data) or (b"\r" in data and _AFTER_CR.search(data)):
         return None
     lines = [line[2:] for line in data.splitlines() if line.startswith(b"v ")]
     return parse_numbers(lines, (3, 6))
