@@ -14,5 +14,8 @@ TEMPLATE_5 = (
 )
 """Where the five points lie in an aligned crop of 224 px: those of the mean BFM face at the main pose (sec. 5.2)."""
 
+TEMPLATE_SIZE = 224
+"""Side in px of the crop that `TEMPLATE_5` lies in."""
+
 SEVEN_POINTS = (36, 39, 42, 45, 33, 48, 54)
 """Eye corners, nose base, mouth corners: the seven landmarks of NoW, and of REALY's global alignment."""

@@ -4,6 +4,7 @@ from .export import export_network as export_network
 from .face_network import FaceNetwork as FaceNetwork
 from .files import load_network as load_network
 from .files import save_network as save_network
+from .interface import describe_interface as describe_interface
 from .output_scaling import OutputScaling as OutputScaling
 from .packing import PackReport as PackReport
 from .packing import pack_network as pack_network
@@ -12,6 +13,7 @@ from .predictor import as_predictor as as_predictor
 from .predictor import load_predictor as load_predictor
 from .pretrained import pretrained_weights as pretrained_weights
 from .settings import ExportFormat as ExportFormat
+from .settings import ExportPrecision as ExportPrecision
 from .settings import NetworkFile as NetworkFile
 from .settings import NetworkSource as NetworkSource
 from .shipped import ShippedNetwork as ShippedNetwork

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from mgc_lightning.files.checksum import seal
 from mgc_lightning.networks.comparison import OUTPUTS, Runner
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
 from mgc_lightning.networks.files import load_network, write_network
+from mgc_lightning.networks.interface import INTERFACE_KEY, describe_interface
 from mgc_lightning.networks.settings import ExportFormat
 
 OPSET = 18
@@ -50,11 +52,19 @@ def _write_torch(module: FaceNetwork, path: Path) -> Runner:
 
 
 def _write_onnx(module: FaceNetwork, path: Path) -> Runner:
-    program = onnx_program(module)
-    program.model.metadata_props[NETWORK_KEY] = json.dumps(module.config)
-    program.save(path, external_data=False)
-    path.write_bytes(seal(path.read_bytes()))
+    path.write_bytes(seal(standalone_onnx(module).SerializeToString()))
     return onnx_runner(path)
+
+
+def standalone_onnx(module: FaceNetwork) -> onnx.ModelProto:
+    """Turn a network into ONNX that says all that a user of it needs; see `describe_interface`."""
+    model = onnx_program(module).model_proto
+    for key, value in ((NETWORK_KEY, module.config), (INTERFACE_KEY, describe_interface(module))):
+        model.metadata_props.add(key=key, value=json.dumps(value, separators=(",", ":")))
+    for node in model.graph.node:  # where the exporter's code was called from, with the paths of this machine
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return model
 
 
 def onnx_program(module: FaceNetwork, optimize: bool = True) -> torch.onnx.ONNXProgram:

@@ -25,6 +25,7 @@ from mgc_lightning.networks.comparison import compare
 from mgc_lightning.networks.export_formats import onnx_program, onnx_runner, quiet
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork
 from mgc_lightning.networks.files import load_network
+from mgc_lightning.networks.interface import INTERFACE_KEY, describe_interface, readable_json
 from mgc_lightning.networks.shipped import CARD, ONNX, WEIGHTS
 from mgc_lightning.networks.stored import STEM
 
@@ -108,9 +109,10 @@ def pack_network(
             "float16_differs": found,
             "sha256": files,
         }
-        for name, content in ((f"{STEM}.json", module.config), (CARD, about)):
+        described = {**module.config, "interface": describe_interface(module)}
+        for name, content in ((f"{STEM}.json", readable_json(described)), (CARD, json.dumps(about, indent=2))):
             with atomic_path(target / name) as temporary:
-                temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+                temporary.write_text(content + "\n", encoding="utf-8")
     except OSError as error:
         raise MGCError(f"Could not write to {target}: {error}") from error
     return PackReport(target, sum((target / name).stat().st_size for name in files) / 1e6, found)
@@ -129,7 +131,8 @@ def _shared_onnx(network: FaceNetwork, weights: Path) -> bytes:
     """Export with initializers as float16: those of the state dict point into the file of weights."""
     with quiet():
         model = onnx_program(network, optimize=False).model_proto
-    model.metadata_props.add(key=NETWORK_KEY, value=json.dumps(network.config))
+    for entry, about in ((NETWORK_KEY, network.config), (INTERFACE_KEY, describe_interface(network))):
+        model.metadata_props.add(key=entry, value=json.dumps(about))
     content = weights.read_bytes()
     places = _places(content)
     casts = []

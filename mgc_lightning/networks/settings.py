@@ -11,6 +11,9 @@ from mgc_lightning.arguments.types import AnyPath, Modules, NameOrPath, Whole
 ExportFormat = Literal["onnx", "torch", "safetensors"]
 """ONNX and torch.export with a dynamic batch, and the weights with their description."""
 
+ExportPrecision = Literal["float32", "float16", "int8"]
+"""In how many bits an ONNX file keeps its weights; all compute in float32."""
+
 
 @dataclass(frozen=True)
 class NetworkFile(Checked):

@@ -17,6 +17,9 @@ from mgc_lightning.networks.comparison import OUTPUTS, compare
 from mgc_lightning.networks.export import export_network
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork, OutputScaling
 from mgc_lightning.networks.files import load_network, save_network
+from mgc_lightning.networks.interface import INTERFACE_KEY, describe_interface
+from mgc_lightning.networks.narrow import BOUNDS, fixed_faces
+from mgc_lightning.networks.predictor import load_predictor
 
 
 def make(backbone=None, **head):
@@ -54,7 +57,9 @@ def test_every_format_agrees_with_the_module(exported):
         "network.pt2",
         "network.safetensors",
     ]
-    assert json.loads((report.folder / "network.json").read_text()) == json.loads(json.dumps(network.config))
+    described = json.loads((report.folder / "network.json").read_text())
+    assert described.pop("interface") == describe_interface(network)
+    assert described == json.loads(json.dumps(network.config))
 
 
 def test_onnx_alone_is_enough(exported):
@@ -70,6 +75,34 @@ def test_onnx_alone_is_enough(exported):
     found = session.run(None, {"images": images.numpy()})
     for array, expected in zip(found, copy.deepcopy(network).eval()(images), strict=True):
         torch.testing.assert_close(torch.from_numpy(array), expected, atol=1e-3, rtol=1e-5)
+
+
+def test_narrow_weights_are_compared_and_smaller(exported, tmp_path, monkeypatch):
+    network, full = exported
+    # Turning a network into ONNX takes seconds: that of the other tests serves.
+    monkeypatch.setattr(export_module, "standalone_onnx", lambda module: onnx.load(full.files[0].path))
+    report = export_network(network, tmp_path, ["onnx"], ["float16", "int8"])
+    half, whole = report.files
+    assert [file.precision for file in report.files] == ["float16", "int8"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "network.float16.onnx", "network.int8.onnx", "network.json"
+    ]  # fmt: skip
+    assert half.differences["verts"] < 0.01 < BOUNDS["float16"]["verts"]
+    assert half.differences["verts"] < whole.differences["verts"] < BOUNDS["int8"]["verts"]
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    assert half.path.stat().st_size - whole.path.stat().st_size > 0.5 * weights
+    assert "onnx int8" in str(whole)
+    faces = fixed_faces(network)
+    assert torch.equal(faces, fixed_faces(network))
+    assert faces.std(dim=0).mean() > 0.02
+    for file in report.files:  # they say as much as the full one, and FaceReconstructor takes them
+        assert load_predictor(file.path).image_size == 64
+        session = onnxruntime.InferenceSession(file.path, providers=["CPUExecutionProvider"])
+        assert INTERFACE_KEY in session.get_modelmeta().custom_metadata_map
+    monkeypatch.setitem(BOUNDS, "int8", {**BOUNDS["int8"], "verts": 1e-4})
+    with pytest.raises(MGCError, match=r"onnx int8 export differs .*network\.int8\.onnx was not written"):
+        export_network(network, tmp_path / "other", ["onnx"], ["int8"])
+    assert list((tmp_path / "other").iterdir()) == []
 
 
 def test_torch_export_alone_is_enough(exported):
@@ -125,6 +158,10 @@ def test_unknown_formats(tmp_path):
         export_network(make(), tmp_path, ["tflite"])
     with pytest.raises(MGCError, match="`formats` must be some of onnx"):
         export_network(make(), tmp_path, [])
+    with pytest.raises(MGCError, match="`precisions` must be one of float32, float16, int8; got 'int4'"):
+        export_network(make(), tmp_path, ["onnx"], ["int4"])
+    with pytest.raises(MGCError, match="`precisions` are of ONNX files"):
+        export_network(make(), tmp_path, ["safetensors"], ["int8"])
 
 
 def test_command(tmp_path, capsys):
