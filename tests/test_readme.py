@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,9 +97,13 @@ def files(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(page: Path, tmp_path: Path) -> Path:
     """Give a folder with the examples of a page, modules and configs by the names that it gives them."""
+    return write_blocks(page, tmp_path)
+
+
+def write_blocks(page: Path, folder: Path) -> Path:
     for block in [*blocks(page, "python"), *blocks(page, "yaml")]:
-        (tmp_path / block.file).write_text(block.code)
-    return tmp_path
+        (folder / block.file).write_text(block.code)
+    return folder
 
 
 @python_pages
@@ -129,9 +134,13 @@ def page(request: pytest.FixtureRequest) -> Path:
     return request.getfixturevalue("block").page
 
 
-@every_page
-def test_commands_and_configs_are_accepted(page: Path, folder: Path, python: Path) -> None:
-    calls: list[tuple[str, list[str], list[str]]] = []
+Call = tuple[str, list[str], list[str]]
+"""Where a command stands, its arguments, and the flags that its help has to know."""
+
+
+def calls_of(page: Path, folder: Path) -> list[Call]:
+    """Turn the configs and commands of a page into calls that cost nothing: they print a config, or their help."""
+    calls: list[Call] = []
     for block in blocks(page, "yaml"):
         given = yaml.safe_load(block.code)
         if not given.keys() <= CONFIG_KEYS:
@@ -151,10 +160,24 @@ def test_commands_and_configs_are_accepted(page: Path, folder: Path, python: Pat
             command = itertools.takewhile(lambda word: not word.startswith("-"), arguments)
             flags = [word.split("=")[0] for word in arguments if word.startswith("--")]
             calls.append((" ".join(words), [*command, "--help"], flags))
-    (folder / "calls.json").write_text(json.dumps([arguments for _, arguments, _ in calls]))
-    outcomes = json.loads(checked(run(["-P", RUNNER, "calls.json"], folder, python)).splitlines()[-1])
+    return calls
+
+
+@pytest.fixture(scope="session")
+def called(python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Path, list[tuple[Call, dict[str, Any]]]]:
+    """Give the calls of every page with what came of them."""
+    folders = {page: write_blocks(page, tmp_path_factory.mktemp("page")) for page in PAGES}
+    calls = {page: calls_of(page, folder) for page, folder in folders.items()}
+    file = tmp_path_factory.mktemp("calls") / "calls.json"
+    file.write_text(json.dumps({str(folders[page]): [words for _, words, _ in calls[page]] for page in PAGES}))
+    outcomes = json.loads(checked(run(["-P", RUNNER, file], file.parent, python)).splitlines()[-1])
+    return {page: list(zip(calls[page], outcomes[str(folders[page])], strict=True)) for page in PAGES}
+
+
+@every_page
+def test_commands_and_configs_are_accepted(page: Path, called: dict[Path, list[tuple[Call, dict[str, Any]]]]) -> None:
     problems = []
-    for (place, _, flags), outcome in zip(calls, outcomes, strict=True):
+    for (place, _, flags), outcome in called[page]:
         if outcome["code"] != 0:
             problems.append(f"{place}: {outcome['err']}")
         problems += [f"{place}: no {flag}" for flag in flags if not re.search(rf"{flag}\b", outcome["out"])]

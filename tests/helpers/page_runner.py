@@ -1,11 +1,13 @@
 """Run what pages show, by the interpreter that has the wheel: `page_runner.py FILE.py`, or `page_runner.py CALLS.json`.
 
-A list of calls is run in one process, for each would spend seconds on imports; their outcomes go to stdout.
+The calls of all pages, a list for each folder, are run in one process, for each would spend seconds on imports; their
+outcomes go to stdout.
 """
 
 import contextlib
 import io
 import json
+import os
 import runpy
 import sys
 import types
@@ -48,8 +50,21 @@ def call(arguments: list[str]) -> dict[str, object]:
     return {"code": code, "out": out.getvalue(), "err": err.getvalue()}
 
 
+def call_in(folder: str, calls: list[list[str]]) -> list[dict[str, object]]:
+    """Run calls in a folder, and forget its modules: another page may have others of the same names."""
+    os.chdir(folder)
+    before = list(sys.path)
+    outcomes = [call(arguments) for arguments in calls]
+    sys.path[:] = before
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or "/").is_relative_to(folder):
+            del sys.modules[name]
+    return outcomes
+
+
 if __name__ == "__main__":
     if sys.argv[1].endswith(".json"):
-        print(json.dumps([call(arguments) for arguments in json.loads(Path(sys.argv[1]).read_text())]))
+        pages = json.loads(Path(sys.argv[1]).read_text())
+        print(json.dumps({folder: call_in(folder, calls) for folder, calls in pages.items()}))
     else:
         run_block(sys.argv[1])
