@@ -45,6 +45,10 @@ def main(argv=None):
     unknown = set(arguments.targets) - set(TARGETS)
     if unknown:
         parser.error(f"no target {sorted(unknown)}; there are {', '.join(TARGETS)}")
+    # Once, for every process that is forked of this one.
+    import lightning.pytorch  # noqa: F401
+    import mgc_lightning.training.module  # noqa: F401
+
     totals, failures, started = Counter(), [], time.monotonic()
     for name in arguments.targets or TARGETS:
         counts, failed, begun = Counter(), [], time.monotonic()
