@@ -47,6 +47,7 @@ def main(argv=None):
         parser.error(f"no target {sorted(unknown)}; there are {', '.join(TARGETS)}")
     # Once, for every process that is forked of this one.
     import lightning.pytorch  # noqa: F401
+
     import mgc_lightning.training.module  # noqa: F401
 
     totals, failures, started = Counter(), [], time.monotonic()
