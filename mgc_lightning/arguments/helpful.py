@@ -9,13 +9,16 @@ from mgc_lightning.errors import MGCError, nearest, not_among
 
 UNKNOWN = re.compile(
     r"[Kk]ey '([^']+)' is not expected|[Uu]nrecognized arguments: (\S+)|not accept option '([^']+)'"
-    r"|NestedArg\(key='([^']+)'"
+    r"|NestedArg\(key='([^']+)'|Option '([^']+)' is not accepted"
 )
 LINES = 4
 _NO_REASON = ("- a ", "- Expected a <class 'NoneType'>", "- Expected a path", "- Does not validate")
 _CLASS = re.compile(r"<class '(?:[\w.]*\.)?(\w+)'>")
 _KEY = re.compile(r"Parser key \"([^\"]+)\"")
 _TOLD = re.compile(r"^\s*- `([^`]+)` (must be one of .*)$", re.MULTILINE)
+_HINT = re.compile(r"^\s*(Did you mean `.*\?)$", re.MULTILINE)
+_NESTED = re.compile(r"NestedArg\(key='([^']+)', val='?(.*?)'?\)")
+_NO_CHOICE = re.compile(r"`(\w+)`: Expected a typing\.Literal\[([^\]]*)\]\. Given value: ([^;\n]+)(?:; Option [^\n]*)?")
 _WRONG_CHOICE = re.compile(r"Expected a typing\.Literal\[([^\]]*)\]\. Got value: (.*)")
 
 
@@ -42,8 +45,9 @@ class HelpfulParser:
         """
         if wrong := _wrong_choice(message):
             raise MGCError(wrong) from ex
-        hints = []
-        for found in UNKNOWN.findall(message):
+        # The parser of a class inside the config knows its arguments best.
+        hints = list(dict.fromkeys(_HINT.findall(message)))
+        for found in [] if hints else UNKNOWN.findall(message):
             typed = next(part for part in found if part).split("=")[0]
             near = self.nearest(typed)
             if near is None:
@@ -94,7 +98,15 @@ def _digest(message: str) -> str:
     reasons = [reason for reason in reasons if not reason.startswith("Parser key")] or lines[1:2]
     given = next((line for line in reversed(lines) if line.startswith("Given value:")), "")
     said = _CLASS.sub(r"\1", reasons[0] if len(reasons) == 1 else "; ".join(dict.fromkeys(reasons[:2])))
-    return f"`{'.'.join(keys)}`: {said[:300]}" + (f". {given[:120]}" if given and "Got value" not in said else "")
+    chosen = _NO_CHOICE.sub(lambda found: _not_chosen(found[1], found[2], found[3]), said)
+    if chosen != said:
+        return f"`{'.'.join(keys)}`: {chosen}"
+    said = f"`{'.'.join(keys)}`: {said[:300]}" + (f". {given[:120]}" if given and "Got value" not in said else "")
+    return _NESTED.sub(r"\1=\2", said)
+
+
+def _not_chosen(name: str, choices: str, value: str) -> str:
+    return not_among(f"`{name}`", value.strip(), [choice.strip("' ") for choice in choices.split(",")])
 
 
 def _wrong_choice(message: str) -> str | None:
@@ -105,5 +117,5 @@ def _wrong_choice(message: str) -> str | None:
         return f"`{key}` {told[2]}"
     if (found := _WRONG_CHOICE.search(message)) and len(others) == 1:
         key = ".".join(_KEY.findall(message[: found.start()]))
-        return not_among(f"`{key}`", found[2].strip(), [choice.strip("' ") for choice in found[1].split(",")])
+        return _not_chosen(key, found[1], found[2])
     return None

@@ -99,6 +99,11 @@ def test_wandb_is_offline_without_a_key(monkeypatch, tmp_path) -> None:
             "`model.rasterizer` must be one of auto, numba, triton, pytorch3d; got 'numa'. Did you mean 'numba'?",
         ),
         (["--data.init_args.rasterizer=vulkan"], "`data.rasterizer` must be one of auto, numba, triton, pytorch3d"),
+        (
+            ["--trainer.callbacks+=NoWBenchmark", "--trainer.callbacks.challenge=selfi"],
+            "`trainer.callbacks`: `challenge` must be one of multiview_neutral, multiview_expressions, "
+            "multiview_occlusions, selfie; got 'selfi'. Did you mean 'selfie'?",
+        ),
         (["--model.backbone.init_args.depth=19"], "`model.backbone.depth` must be one of 18, 34, 50; got '19'"),
     ],
 )
@@ -108,6 +113,29 @@ def test_a_wrong_choice_is_told_with_the_right_ones(options, message, capsys) ->
     assert stop.value.code == 2
     said = capsys.readouterr().err
     assert message in said
+    assert "NestedArg" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "meant"),
+    [
+        (["--data.init_args.batch_sise=3"], "data", "batch_size"),
+        (
+            ["--trainer.callbacks+=NoWBenchmark", "--trainer.callbacks.challeng=selfie"],
+            "trainer.callbacks",
+            "challenge",
+        ),
+        (["--model.objective.weights.pixl=3"], "model.objective", "pixel"),
+    ],
+)
+def test_a_wrong_argument_of_a_class_is_told_with_the_right_one(options, key, meant, capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", "--config", "quickstart", *options])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    wrong = options[-1].split("=")[0].rsplit(".", 1)[-1]
+    assert said.startswith(f"error: `{key}`: ")
+    assert f"Did you mean `{meant}` instead of `{wrong}`?" in said
     assert "NestedArg" not in said
 
 
