@@ -122,4 +122,4 @@ class NoWBenchmark(BenchmarkCallback):
         """Print the scores beside published ones."""
         assert self.data is not None
         assert self.scores is not None
-        print_scores(self.scores, self.unit, self.data.split)
+        print_scores(self.scores, self.unit, self.data.split, published=not self.data.dataset.synthetic)

@@ -127,4 +127,4 @@ class REALYBenchmark(BenchmarkCallback):
         """Print the scores beside published ones."""
         assert self.data is not None
         assert self.scores is not None
-        print_scores(self.scores, self.data.view)
+        print_scores(self.scores, self.data.view, published=not self.data.dataset.synthetic)

@@ -81,6 +81,10 @@ COMMANDS: dict[str, Command | Group] = {
                 "mgc_lightning.commands.benchmark_scan:benchmark_scan",
                 "photograph textured head scans, reconstruct them from the photographs, and score by NoW",
             ),
+            "compare": Command(
+                "mgc_lightning.commands.benchmark_compare:benchmark_compare",
+                "compare methods on the same images: paired, with confidence intervals, tables and curves",
+            ),
             "submit": Group(
                 "a checkpoint's predictions, in the layouts that these take",
                 {

@@ -26,8 +26,10 @@ def benchmark_now(
     """
     from mgc_lightning.evaluation.now import benchmark
     from mgc_lightning.evaluation.now.table import print_scores
+    from mgc_lightning.evaluation.origin import is_synthetic
 
     run = benchmark.benchmark_now(dataset, predictions, output, settings)
-    print_scores(run.scores, settings.unit, settings.split, run.missing)
+    published = not is_synthetic(dataset)
+    print_scores(run.scores, settings.unit, settings.split, run.missing, published=published)
     print("\n".join(str(path) for path in (run.folder.output, run.folder.distances, run.folder.curve_picture)))
     return 0

@@ -27,10 +27,11 @@ def benchmark_realy(
         output: results; REALY_error.txt and error maps (PLY) go to a folder of that name, where a stopped run goes on.
         settings: the benchmark.
     """
+    from mgc_lightning.evaluation.origin import is_synthetic
     from mgc_lightning.evaluation.realy import benchmark
     from mgc_lightning.evaluation.realy.table import print_scores
 
     run = benchmark.benchmark_realy(dataset, predictions, output, topology, settings)
-    print_scores(run.scores, settings.view, run.missing)
+    print_scores(run.scores, settings.view, run.missing, published=not is_synthetic(dataset))
     print(f"{run.folder.output}\n{run.folder.error_text}\n{run.folder.error_maps}/<prediction>/error_<region>.ply")
     return 0

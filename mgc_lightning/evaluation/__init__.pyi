@@ -1,3 +1,4 @@
+from . import compare as compare
 from . import now as now
 from . import realy as realy
 from . import scan as scan

@@ -68,7 +68,9 @@ def _score_with_key(prediction: P, score: Callable[[P], R], key: Callable[[P], s
     return key(prediction), score(prediction)
 
 
-def refuse_missing(folder: Path, benchmark: str, missing: Sequence[str], found: int, allowed: bool) -> None:
+def refuse_missing(
+    folder: Path, benchmark: str, missing: Sequence[str], found: int, allowed: bool, because: str = ""
+) -> None:
     """Refuse a folder that lacks predictions.
 
     Args:
@@ -77,6 +79,7 @@ def refuse_missing(folder: Path, benchmark: str, missing: Sequence[str], found: 
         missing: names of the predictions that are not there.
         found: how many are.
         allowed: score what is there.
+        because: what is known of why they are.
 
     Raises:
         MGCError: if some are missing and that is not allowed, or if there are none at all.
@@ -93,7 +96,7 @@ def refuse_missing(folder: Path, benchmark: str, missing: Sequence[str], found: 
     shown = ", ".join(missing[:20]) + (f" and {len(missing) - 20} more" if len(missing) > 20 else "")
     remedy = f"An average without them is no {benchmark} score; give `allow_missing=True` to compute it all the same"
     raise MGCError(
-        f"{folder}: {len(missing)} of {len(missing) + found} predictions are missing: {shown}. "
+        f"{folder}: {len(missing)} of {len(missing) + found} predictions are missing: {shown}. {because}"
         + (remedy if found else "There is nothing to score")
     )
 

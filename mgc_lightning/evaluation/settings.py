@@ -16,6 +16,8 @@ NoWSplit = Literal["validation", "test"]
 REALYView = Literal["frontal", "side"]
 """Kinds of REALY's photographs, each with a score of its own."""
 TopologyName = Annotated[str | Path, Metavar("NAME|PATH.obj")]
+Protocol = Literal["now", "realy"]
+"""Benchmarks of which methods are compared."""
 MeshFormat = Literal["obj", "ply"]
 """Meshes of submissions."""
 Neutral = Annotated[bool, Flag(off=("--no-neutral", "--expression"))]

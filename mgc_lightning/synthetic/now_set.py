@@ -207,5 +207,6 @@ Scanner: {settings.scanner}
 Scan landmarks: noise of {LANDMARK_NOISE_MM} mm. Boxes: noise of 2 percent.
 
 predictions/{GROUND_TRUTH} holds the true neutral meshes, predictions/{MEAN_FACE} the mean face for every image:
-  mgc benchmark now --dataset . --predictions predictions/{GROUND_TRUTH} --output {GROUND_TRUTH}.json
+  mgc benchmark now --dataset SET --predictions SET/predictions/{GROUND_TRUTH} --output {GROUND_TRUTH}.json
+SET is this folder; results are not written into it.
 """

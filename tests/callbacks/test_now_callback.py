@@ -69,7 +69,7 @@ def test_test_scores_the_data_module(now_set, tmp_path, capsys):
     data = NoWDataModule(now_set, image_size=224, batch_size=3, subset=4)
     results = trainer(tmp_path, benchmark).test(module(), datamodule=data, verbose=False)
     shown = capsys.readouterr().out
-    assert "MGCNet (published)" in shown
+    assert "A synthetic data set" in shown
     assert results[0]["now/median"] == pytest.approx(benchmark.scores.total.median, abs=1e-5)
     assert [prediction.name for prediction in benchmark.scores.predictions] == data.names
     # The network decides the size of the crops.

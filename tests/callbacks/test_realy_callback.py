@@ -43,7 +43,7 @@ def test_test_equals_the_command(realy_set, tmp_path, capsys, neutral):
     benchmark, network = REALYBenchmark(pictures=0, neutral=neutral), module()
     data = REALYDataModule(realy_set, batch_size=2)
     results = trainer(tmp_path, benchmark).test(network, datamodule=data, verbose=False)
-    assert "MGCNet (published)" in capsys.readouterr().out
+    assert "A synthetic data set" in capsys.readouterr().out
     assert data.photos.image_size == 32
     source, checkpoint = ["--dataset", realy_set], tmp_path / "network.safetensors"
     meshes = ["--predictions", tmp_path / "meshes", "--topology", "makehuman"]

@@ -57,8 +57,32 @@ def test_writes_everything(now_set, predictions, tmp_path, capsys):
     assert (tmp_path / "out/truth/cumulative_error.png").stat().st_size > 10_000
     assert not (tmp_path / "out/truth/finished.jsonl").exists()
     shown = capsys.readouterr().out
-    assert "MGCNet (published)" in shown
-    assert shown.index("all") < shown.index("published")
+    assert "published)" not in shown  # its people do not exist
+    assert "A synthetic data set" in shown
+
+
+def test_published_rows_stand_under_scores_of_the_organisers_set(now_set, predictions, tmp_path, capsys):
+    copy = shutil.copytree(now_set, tmp_path / "set", symlinks=True)
+    (copy / "README.txt").unlink()
+    assert benchmark(copy, predictions, tmp_path / "truth.json", "--challenge", "selfie") == 0
+    shown = capsys.readouterr().out
+    assert shown.index("all") < shown.index("MGCNet (published)")
+    assert "synthetic" not in shown
+
+
+def test_results_do_not_go_into_the_data_set(now_set, predictions, capsys):
+    assert benchmark(now_set, predictions, now_set / "scores.json") == 2
+    assert f"lies in the data set {now_set}: give an --output outside of it" in capsys.readouterr().err
+    assert not (now_set / "scores.json").exists()
+
+
+def test_meshes_without_landmarks_are_said_so(now_set, predictions, tmp_path, capsys):
+    for path in predictions.glob("*/selfie/*.npy"):
+        path.unlink()
+    assert benchmark(now_set, predictions, tmp_path / "a.json") == 2
+    said = capsys.readouterr().err
+    assert "2 of them have a mesh, such as SYNTH_0001/selfie/" in said
+    assert "but no landmarks. The seven points of a mesh lie beside it in a .npy or .txt of its name" in said
 
 
 def test_missing_predictions_fail_the_run_unless_allowed(now_set, predictions, tmp_path, capsys):

@@ -14,8 +14,14 @@ from mgc_lightning.evaluation.benchmark import BenchmarkRun, progress, refuse_mi
 from mgc_lightning.evaluation.journal import Journal, decode_array, encode_array, resume_key
 from mgc_lightning.evaluation.now.checks import check_predictions
 from mgc_lightning.evaluation.now.dataset import NoWDataset
-from mgc_lightning.evaluation.now.predictions import NoWPrediction, find_predictions, read_prediction
+from mgc_lightning.evaluation.now.predictions import (
+    NoWPrediction,
+    find_predictions,
+    meshes_without_landmarks,
+    read_prediction,
+)
 from mgc_lightning.evaluation.now.results import NoWFolder, write_results
+from mgc_lightning.evaluation.origin import refuse_inside
 from mgc_lightning.evaluation.settings import NoWSettings
 from mgc_lightning.metrics.now.evaluate import now_error
 from mgc_lightning.metrics.now.names import Unit
@@ -53,7 +59,8 @@ def benchmark_now(
         settings: which images are scored, and how.
 
     Raises:
-        MGCError: if the data set or a prediction is missing or cannot be read, or predictions look wrong.
+        MGCError: if the data set or a prediction is missing or cannot be read, predictions look wrong, or `output` lies
+            in the data set.
 
     Example:
         `mgc synthesize now --output now` has written a set with predictions.
@@ -67,8 +74,14 @@ def benchmark_now(
     unit = settings.unit
     folder = NoWFolder(output, unit is not None, settings.challenge)
     dataset = dataset if isinstance(dataset, NoWDataset) else NoWDataset(dataset)
+    refuse_inside(output, dataset.root)
     found, missing = find_predictions(predictions, dataset, settings.split, settings.challenge)
-    refuse_missing(predictions, "NoW", missing, len(found), settings.allow_missing)
+    bare = meshes_without_landmarks(predictions, dataset.images(settings.split, settings.challenge))
+    because = f"{len(bare)} of them have a mesh, such as {bare[0]}, but no landmarks. " if bare else ""
+    hint = "The seven points of a mesh lie beside it in a .npy or .txt of its name. "
+    refuse_missing(predictions, "NoW", missing, len(found), settings.allow_missing, because + hint if bare else "")
+    if bare:
+        logger.warning("warning: %s%s", because, hint)
     for line in [] if settings.skip_checks else check_predictions(dataset, found, unit):
         logger.warning("warning: %s", line)
     protocol = Protocol(unit, settings.corrected_start)

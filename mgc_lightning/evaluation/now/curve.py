@@ -37,6 +37,7 @@ def draw_curves(path: str | Path, curves: Mapping[str, Float[NDArray, " _"]]) ->
         path: picture to write.
         curves: pooled distances by name.
     """
+    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -57,4 +58,7 @@ def draw_curves(path: str | Path, curves: Mapping[str, Float[NDArray, " _"]]) ->
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     with atomic_path(path) as temporary:
-        figure.savefig(temporary)
+        # No date: the same scores give the same file.
+        metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(Path(path).suffix)
+        with matplotlib.rc_context({"svg.hashsalt": "curves"}):
+            figure.savefig(temporary, metadata=metadata)

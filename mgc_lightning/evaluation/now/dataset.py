@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.evaluation.now.boxes import read_detected_box
+from mgc_lightning.evaluation.origin import is_synthetic
 from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.files.names import safe_name
@@ -89,6 +90,11 @@ class NoWDataset:
         if not self.root.is_dir():
             raise MGCError(f"{self.root}: no such folder; expected a NoW data set")
         self.photos = Path(photos) if photos is not None else None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether `mgc synthesize` wrote it: no published score is comparable with one on it."""
+        return is_synthetic(self.root)
 
     def images(self, split: NoWSplit = "validation", challenge: Challenge | None = None) -> list[NoWImage]:
         """List the images of a split, of one challenge or of all.

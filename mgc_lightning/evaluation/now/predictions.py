@@ -87,6 +87,22 @@ def match_predictions(folder: str | Path, images: Sequence[NoWImage]) -> tuple[l
     return found, missing
 
 
+def meshes_without_landmarks(folder: str | Path, images: Sequence[NoWImage]) -> list[str]:
+    """Name the meshes of images that have no file of landmarks beside them, relative to the folder.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "anna" / "selfie").mkdir(parents=True)
+        >>> (folder / "anna" / "selfie" / "1.obj").touch()
+        >>> meshes_without_landmarks(folder, [NoWImage("anna", "selfie", "1.jpg", "anna/selfie/1.jpg")])
+        ['anna/selfie/1.obj']
+    """
+    folder = Path(folder)
+    meshes = [_first(folder / image.stem, MESHES) for image in images if _first(folder / image.stem, LANDMARKS) is None]
+    return [mesh.relative_to(folder).as_posix() for mesh in meshes if mesh is not None]
+
+
 def _first(stem: Path, suffixes: tuple[str, ...]) -> Path | None:
     paths = (stem.parent / f"{stem.name}{suffix}" for suffix in suffixes)
     return next((path for path in paths if path.is_file()), None)

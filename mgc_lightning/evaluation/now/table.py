@@ -9,6 +9,7 @@ from rich.table import Table
 
 from mgc_lightning.arguments.checked import checked
 from mgc_lightning.evaluation.now.published import PUBLISHED, SOURCES
+from mgc_lightning.evaluation.origin import SYNTHETIC
 from mgc_lightning.evaluation.settings import NoWSplit
 from mgc_lightning.metrics.now.aggregate import PooledError
 from mgc_lightning.metrics.now.names import Unit
@@ -16,8 +17,12 @@ from mgc_lightning.metrics.now.scores import NoWScores
 
 
 @checked
-def scores_table(scores: NoWScores, unit: Unit | None = None, split: NoWSplit | None = None) -> Table:
+def scores_table(
+    scores: NoWScores, unit: Unit | None = None, split: NoWSplit | None = None, published: bool = True
+) -> Table:
     """Lay out the errors of all images and of each challenge, and the published rows, marked as such.
+
+    Published rows belong under scores on the organisers' data set alone: `published=False` leaves them out.
 
     Example:
         >>> import numpy as np
@@ -38,7 +43,7 @@ def scores_table(scores: NoWScores, unit: Unit | None = None, split: NoWSplit | 
         table.add_row(name, *_cells(error), str(count), f"{error.n:,}")
     total = scores.total
     table.add_row("all", *_cells(total), str(len(scores.predictions)), f"{total.n:,}", style="bold", end_section=True)
-    if unit is None:
+    if unit is None and published:
         for row in PUBLISHED:
             cells = ["-" if value is None else f"{value:.2f}" for value in row[1:]]
             table.add_row(f"{row.method} (published)", *cells, style="dim")
@@ -53,10 +58,13 @@ def print_scores(
     split: NoWSplit | None = None,
     missing: Sequence[str] = (),
     console: Console | None = None,
+    published: bool = True,
 ) -> None:
-    """Print the table, and what to mind: missing and mirrored predictions."""
+    """Print the table, and what to mind: missing and mirrored predictions, a synthetic set (not `published`)."""
     console = console or Console(width=None if Console().is_terminal else 100)
-    console.print(scores_table(scores, unit, split))
+    console.print(scores_table(scores, unit, split, published))
+    if not published:
+        console.print(SYNTHETIC)
     if missing:
         console.print(f"{len(missing)} predictions are missing; the error is over the others and no NoW score.")
     if scores.reflected:

@@ -14,6 +14,7 @@ import numpy as np
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.benchmark import BenchmarkRun, progress, refuse_missing, score_predictions
 from mgc_lightning.evaluation.journal import Journal, resume_key
+from mgc_lightning.evaluation.origin import refuse_inside
 from mgc_lightning.evaluation.realy.dataset import REALYDataset
 from mgc_lightning.evaluation.realy.error_map import error_map_file, write_error_maps
 from mgc_lightning.evaluation.realy.predictions import REALYPrediction, find_predictions, read_prediction
@@ -47,7 +48,8 @@ def benchmark_realy(
         settings: which predictions are scored, and how.
 
     Raises:
-        MGCError: if the data set, the topology or a prediction is missing or cannot be read.
+        MGCError: if the data set, the topology or a prediction is missing or cannot be read, or `output` lies
+            in the data set.
 
     Example:
         `mgc synthesize realy --output realy` has written a set with predictions.
@@ -60,6 +62,7 @@ def benchmark_realy(
     predictions, output = Path(predictions), Path(output)
     folder = REALYFolder(output)
     dataset = dataset if isinstance(dataset, REALYDataset) else REALYDataset(dataset)
+    refuse_inside(output, dataset.root)
     topology = topology if isinstance(topology, Topology) else load_topology(topology)
     if settings.mask is not None:
         topology = replace(topology, mask=read_mask(settings.mask, topology.vertex_count))

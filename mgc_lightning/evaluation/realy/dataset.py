@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError, check_choice
+from mgc_lightning.evaluation.origin import is_synthetic
 from mgc_lightning.evaluation.settings import REALYView
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.files.reading import reason
@@ -99,6 +100,11 @@ class REALYDataset:
             raise MGCError(f"{self.root}: no such folder; expected a REALY data set")
         self.photos = Path(photos) if photos is not None else self.root / PHOTOS
         self.landmarks = Path(landmarks) if landmarks is not None else self.root / LANDMARKS
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether `mgc synthesize` wrote it: no published score is comparable with one on it."""
+        return is_synthetic(self.root)
 
     @cached_property
     def scales(self) -> Float[NDArray, " S"]:
