@@ -93,7 +93,8 @@ for words in {lines}:
         ("fitt", "Did you mean `{} fit`?"),
         (
             "benchmark naw",
-            "No command `{} benchmark naw`; there are now, realy, scan, compare, submit. Did you mean `{} benchmark now`?",
+            "No command `{} benchmark naw`; there are now, realy, scan, compare, submit. "
+            "Did you mean `{} benchmark now`?",
         ),
         (
             "prepare in --output out --detector mediapie",
