@@ -25,6 +25,7 @@ from mgc_lightning.reconstruction.places import FaceFinder, FacePlace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.refinement import refine
 from mgc_lightning.reconstruction.report import Done, Refused, RunReport
+from mgc_lightning.reconstruction.rig import write_rig, write_video_rig
 from mgc_lightning.reconstruction.same_person import refine_same_person
 from mgc_lightning.reconstruction.settings import LEAN, OUTPUT, PARTS, ReconstructSettings
 from mgc_lightning.reconstruction.video import VideoFaces, video_faces, write_video_faces
@@ -173,6 +174,9 @@ class _Run:
                 files = write_video_faces(
                     faces, self.reconstructor, folder, self.settings.neutral, self._steps_of(video)
                 )
+                if self.settings.rig:
+                    parts = (faces.coefficients, faces.matrices, faces.known, faces.times)
+                    files.append(write_video_rig(*parts, folder, self.reconstructor.face_model))
             except MGCError as error:
                 self._refuse(video, error)
             else:
@@ -239,6 +243,8 @@ class _Run:
         for item, face in zip(found, faces, strict=True):
             folder = self.report.output / item.folder
             files = write_reconstruction(face, folder, self.reconstructor.face_model, self.renderer, **options)
+            if self.settings.rig:
+                files.append(write_rig(face, folder, self.reconstructor.face_model))
             refined = self.settings.refine and face.detected is not None
             by_mesh = refined and followed and face.detected_mesh is not None
             self._done(Done(item.photo, folder, files, face, item.place.settled, refined, by_mesh))

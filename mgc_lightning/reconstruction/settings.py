@@ -87,12 +87,14 @@ class FileSettings(Checked):
             the mesh, coefficients, landmarks and overlay.
         neutral: the shape without expression too.
         full_head: the whole head too, in the face model's vertex order.
+        rig: the whole head with its expression directions as morph targets too, in face_rig.glb; of a video, animated.
         jpeg: pictures in the pixels of the photograph as JPEG, not PNG: of large ones in a tenth of the time and space.
     """
 
     write: Parts = ()
     neutral: bool = False
     full_head: bool = False
+    rig: bool = False
     jpeg: bool = False
 
 
