@@ -66,6 +66,10 @@ COMMANDS: dict[str, Command | Group] = {
         "mgc_lightning.commands.reconstruct:reconstruct",
         "reconstruct the faces of photographs and videos: overlays, meshes, texture, depth, landmarks, coefficients",
     ),
+    "fit-scan": Command(
+        "mgc_lightning.commands.fit_scan:fit_scan",
+        "fit a face model to a scan: its coefficients, its place, and its mesh on the scan",
+    ),
     "benchmark": Group(
         "score meshes by NoW and REALY, and write what their organisers take; score on scans of your own",
         {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from mgc_lightning.arguments.checked import Checked
-from mgc_lightning.arguments.types import Count, Weight
+from mgc_lightning.arguments.types import Count, Flag, Weight
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ScanFitSettings(Checked):
         prior_identity: mm^2 of the mean squared distance that one squared standard deviation of identity costs.
         prior_expression: the same of expression.
         landmarks: weight at the start of the mean squared landmark distance against that of the surface; it falls
-            to `landmarks_end`, since points are placed by a few mm and the surface is measured.
+            to that of the end, since points are placed by a few mm and the surface is measured.
         landmarks_end: weight at the end.
         robust: mm; distances well beyond count little (holes, hair, collars, misplaced points).
         iterations: Gauss-Newton steps, each with its closest points.
@@ -30,9 +31,9 @@ class ScanFitSettings(Checked):
     scale: bool = True
     prior_identity: Weight = 1e-3
     prior_expression: Weight = 3e-3
-    landmarks: Weight = 1.0
-    landmarks_end: Weight = 0.003
+    landmarks: Annotated[Weight, Flag("--landmark-weight")] = 1.0
+    landmarks_end: Annotated[Weight, Flag("--landmark-weight-end")] = 0.003
     robust: Weight = 4.0
     iterations: Count = 20
-    points: Count = 8_000
+    points: Annotated[Count, Flag("--scan-points")] = 8_000
     reach: Weight = 1.0

@@ -18,9 +18,9 @@ from .refinement import refine as refine
 from .report import Done as Done
 from .report import Refused as Refused
 from .report import RunReport as RunReport
-from .run import reconstruct as reconstruct
 from .rig import write_rig as write_rig
 from .rig import write_video_rig as write_video_rig
+from .run import reconstruct as reconstruct
 from .same_person import refine_same_person as refine_same_person
 from .settings import ReconstructSettings as ReconstructSettings
 from .smoothing import smooth_coefficients as smooth_coefficients

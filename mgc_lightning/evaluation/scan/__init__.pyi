@@ -1,4 +1,7 @@
 from .benchmark import run_head as run_head
+from .fit_file import FittedScan as FittedScan
+from .fit_file import fit_scan_file as fit_scan_file
+from .fit_file import write_fitted_scan as write_fitted_scan
 from .head_result import HeadResult as HeadResult
 from .heads import ScanHead as ScanHead
 from .heads import read_head as read_head
