@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mgc_lightning.errors import MGCError, require
+from mgc_lightning.errors import MGCError, MissingExtraError, require
 from mgc_lightning.face_models.conversion import RawFaceModel, directions, finish, single_vertices, take
 from mgc_lightning.face_models.model_data import RENDER_REGION, FaceModelData
 from mgc_lightning.files.matlab import read_mat
@@ -105,6 +105,11 @@ def load_bfm09_deep3d(path: Path) -> FaceModelData:
         MGCError: if the file is not that one, is cut off, or holds other units.
     """
     file = open_mat(path)
+    if "shapeMU" in file and "meanshape" not in file:
+        raise MGCError(
+            f"{path} is Basel's own 01_MorphableModel.mat, which has neither expressions nor landmarks. "
+            "Deep3DFaceRecon's program makes BFM_model_front.mat of it and of an expression basis: convert that"
+        )
     mean = take(file, "meanshape", path).reshape(-1, 3)
     count = len(mean)
 
@@ -161,6 +166,8 @@ def open_mat(path: Path) -> dict[str, Any]:
     """
     try:
         return read_mat(path)
+    except MissingExtraError:
+        raise
     except MGCError as error:
         why = "there is no such file" if not path.is_file() else "it is no MATLAB file, or it is cut off"
         raise MGCError(f"{path} cannot be read: {why} ({error})") from error

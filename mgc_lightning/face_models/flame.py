@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ STATIC_EMBEDDINGS = ("flame_static_embedding.pkl", "flame_static_embedding.npy")
 CONTOUR_EMBEDDINGS = ("flame_dynamic_embedding.npy",)
 STATIC_COUNT = 51
 
+NEEDED = ("v_template", "f", "shapedirs")
+"""What is taken of a model; joints, weights, pose directions and whatever else it has are left aside."""
+PREFERRED = ("generic_model", "flame2023")
+"""Stems of the models, where a folder has others, such as flame2023_no_jaw.pkl."""
+
 Embedding = tuple[np.ndarray, np.ndarray]
 
 
@@ -52,7 +58,7 @@ def load_flame2023(path: Path) -> FaceModelData:
 
 def _load(path: Path, name: str) -> FaceModelData:
     file = find_model(path)
-    model = read_arrays(file)
+    model = read_arrays(file, NEEDED)
     template = take(model, "v_template", file, (None, 3)).astype(np.float64)
     count = len(template)
     faces = take(model, "f", file, (None, 3)).astype(np.int64)
@@ -107,20 +113,22 @@ def find_model(path: Path) -> Path:
         for file in sorted(path.iterdir())
         if file.suffix in (".pkl", ".npz") and not any(word in file.name.lower() for word in others)
     ]
+    preferred = [file for file in found if file.stem in PREFERRED]
+    found = preferred if len(preferred) == 1 else found
     if len(found) != 1:
         names = ", ".join(file.name for file in found) or "none"
         raise MGCError(f"Expected one FLAME model (.pkl or .npz) in {path}, found {names}: name the file")
     return found[0]
 
 
-def read_arrays(path: Path) -> dict[str, Any]:
-    """Read a dictionary of arrays from a pickle (restricted) or an npz (without pickles).
+def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, Any]:
+    """Read a dictionary of arrays from a pickle (restricted) or an npz (without pickles, and only the named ones).
 
     Raises:
         MGCError: if the file cannot be read, or holds something else.
     """
     if path.suffix == ".npz":
-        return dict(read_npz(path))
+        return dict(read_npz(path, names))
     content = load_arrays(path)
     if not isinstance(content, dict):
         raise MGCError(f"{path} holds {type(content).__name__}, expected a dictionary of arrays")

@@ -16,7 +16,7 @@ from mgc_lightning.face_models.ict import load_ict
 from mgc_lightning.face_models.model_data import FaceModelData
 from mgc_lightning.face_models.names import EMBEDDED, OWNERS_FILES, ImportedModel
 from mgc_lightning.face_models.storage import read_face_model, save_face_model
-from mgc_lightning.files.reading import reading
+from mgc_lightning.files.reading import reading, stand_in
 
 LOADERS: dict[ImportedModel, Callable[[Path], FaceModelData]] = {
     "bfm09": load_bfm09,
@@ -71,8 +71,16 @@ def read_owners_files(kind: ImportedModel, path: Path) -> FaceModelData:
     Raises:
         MGCError: if it cannot be read, or is another file.
     """
-    with reading(path, f"cannot be converted as `{kind}`"):
-        return LOADERS[kind](path)
+    try:
+        with reading(path, f"cannot be converted as `{kind}`"):
+            return LOADERS[kind](path)
+    except MGCError as error:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        # What stands in a file's place explains whatever its reader says.
+        told = next((f"{file}: {said}" for file in files if file.is_file() and (said := stand_in(file))), None)
+        if told is None:
+            raise
+        raise MGCError(told) from error
 
 
 class ModelEntry(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Collection
 from math import prod
 from pathlib import Path
 from typing import IO
@@ -40,8 +41,12 @@ def read_npy(path: str | Path) -> NDArray:
         return _parse(stream, Path(path).stat().st_size, path)
 
 
-def read_npz(path: str | Path) -> dict[str, NDArray]:
+def read_npz(path: str | Path, names: Collection[str] | None = None) -> dict[str, NDArray]:
     """Read an `.npz` file of plain values; every member's checksum is compared.
+
+    Args:
+        path: of the file.
+        names: of the arrays that are needed; what else there is, objects too, is left aside. All if not given.
 
     Raises:
         MGCError: if it is missing, damaged, holds objects, or unpacks to more than `LARGEST` bytes.
@@ -60,6 +65,8 @@ def read_npz(path: str | Path) -> dict[str, NDArray]:
             raise MGCError(f"{path}: unpacks to more than {LARGEST / 2**30:.0f} GB; it is refused")
         for entry in entries:
             name = entry.filename.removesuffix(".npy")
+            if names is not None and name not in names:
+                continue
             if name in arrays:
                 raise MGCError(f"{path}: two arrays have the name `{name}`")
             with archive.open(entry) as stream:

@@ -1,4 +1,7 @@
-"""MATLAB files of version 5: looked through before scipy reads them, whose compiled reader believes what they say."""
+"""MATLAB files: those of version 5 looked through before scipy reads them, those of version 7.3 by h5py.
+
+scipy's compiled reader believes what a file says.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,17 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import scipy.io
 
+from mgc_lightning.errors import require
 from mgc_lightning.files.reading import reading
 
 LARGEST = 4 * 2**30
 """Bytes of a variable when it is unpacked; the largest of a face model has half of it."""
+_UNPACKED = 1000
+"""Bytes of an array for one byte in its file: no compression comes near."""
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _DEEPEST = 32
 _MATRIX, _COMPRESSED = 14, 15
 _INT8, _INT32, _UINT32 = 1, 5, 6
@@ -22,10 +30,10 @@ _CELL, _STRUCT, _OBJECT, _CHAR, _SPARSE, _FUNCTION = 1, 2, 3, 4, 5, 16
 
 
 def read_mat(path: str | Path) -> dict[str, Any]:
-    """Read the variables of a MATLAB file.
+    """Read the variables of a MATLAB file: of version 5 all, of version 7.3 (`save -v7.3`) numbers and text.
 
     Raises:
-        MGCError: if it is missing, damaged, cut off, or no MATLAB file.
+        MGCError: if it is missing, damaged, cut off, or no MATLAB file; MissingExtraError for version 7.3 without h5py.
 
     Example:
         >>> import numpy as np, tempfile
@@ -40,10 +48,38 @@ def read_mat(path: str | Path) -> dict[str, Any]:
     """
     content: dict[str, Any] = {}
     with reading(path, "cannot be read as a MATLAB file"):
+        with open(path, "rb") as stream:
+            begin = stream.read(520)
+        if begin[512:520] == _HDF5:
+            return _read_hdf5(path)
         data = Path(path).read_bytes()
         if data[126:128] in (b"IM", b"MI") and data[:4].count(b"\0") == 0:
             _Walk("<" if data[126:128] == b"IM" else ">").variables(memoryview(data)[128:])
         content = scipy.io.loadmat(str(path), appendmat=False)
+    return content
+
+
+def _read_hdf5(path: str | Path) -> dict[str, Any]:
+    """Read arrays of numbers and text; what is nested (cells, structures, sparse matrices) is left aside.
+
+    MATLAB counts its first dimension fastest, HDF5 its last: arrays come back turned over, as scipy gives them.
+    """
+    h5py = require("h5py", "face-models")
+    content: dict[str, Any] = {}
+    with h5py.File(path, "r") as file:
+        for name, value in file.items():
+            if not isinstance(value, h5py.Dataset) or value.dtype.hasobject:
+                continue
+            claimed = value.size * value.dtype.itemsize
+            if claimed > LARGEST or claimed > _UNPACKED * max(int(value.id.get_storage_size()), 4096):
+                raise ValueError(f"`{name}` claims {value.shape} of {value.dtype}, more than the file holds")
+            kind = value.attrs.get("MATLAB_class", b"")
+            if value.attrs.get("MATLAB_empty", 0):
+                content[name] = np.zeros(tuple(int(side) for side in np.asarray(value).ravel()))
+                continue
+            array = np.asarray(value).T
+            text = kind == b"char"
+            content[name] = np.array(["".join(map(chr, row)) for row in array]) if text else array
     return content
 
 

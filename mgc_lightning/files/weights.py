@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checksum import check_tensors, with_checksum
-from mgc_lightning.files.reading import excerpt, reason
+from mgc_lightning.files.reading import excerpt, reason, stand_in
 
 OFFICIAL_FORMAT = "mgc-lightning official weights"
 
@@ -74,7 +74,7 @@ def _opened(path: str | Path) -> Iterator[Any]:
     except MGCError:
         raise
     except Exception as error:  # its own, and those of torch for types and shapes that cannot be
-        raise MGCError(f"{path}: not a safetensors file, or damaged ({reason(error)})") from error
+        raise MGCError(f"{path}: not a safetensors file, or damaged ({stand_in(path) or reason(error)})") from error
 
 
 def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
