@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch import Trainer
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path, remove_leftovers
@@ -30,6 +32,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     name, so that the last good one stays until then. A checkpoint that cannot be written is a warning, and the run goes
     on; `check_written` tells at the end if none could be.
 
+    Args:
+        read: the path of a checkpoint that was read a moment ago, and what it holds: it is not read again.
+
+    Attributes:
+        written: how many checkpoints were written.
+        failures: why those were not that could not be written.
+        failure: why the last one was not; None if it was.
+
     Example:
         >>> import tempfile
         >>> checkpoints, path = AtomicCheckpointIO(), Path(tempfile.mkdtemp()) / "last.ckpt"
@@ -38,10 +48,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         {'global_step': 3}
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read: tuple[str, dict[str, Any]] | None = None) -> None:
         super().__init__()
         self.written, self.failures = 0, list[str]()
-        self._failed = False
+        self.failure: str | None = None
+        self._read = read
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a checkpoint; what is under another kind of address than a path is written as Lightning does."""
@@ -58,16 +69,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 os.fsync(stream.fileno())
         # torch's writer tells of a full disk by a RuntimeError.
         except (OSError, RuntimeError) as error:
-            self._failed = True
-            self.failures.append(f"{target}: {reason(error)}")
-            logger.warning("The checkpoint could not be written, and the run goes on. %s", self.failures[-1])
+            self.failure = f"{target}: {reason(error)}"
+            self.failures.append(self.failure)
+            logger.warning("The checkpoint could not be written, and the run goes on. %s", self.failure)
         else:
-            self._failed = False
+            self.failure = None
             self.written += 1
 
     def remove_checkpoint(self, path: str | Path) -> None:
         """Remove a checkpoint that a later one replaces; where that could not be written, this one stays."""
-        if not self._failed:
+        if self.failure is None:
             super().remove_checkpoint(path)
 
     def load_checkpoint(
@@ -81,13 +92,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             MGCError: if it is damaged, with the newest good one beside it.
         """
+        if self._read is not None and str(path) == self._read[0]:
+            given, self._read = self._read[1], None
+            return given
         if "://" not in str(path):
-            try:
+            with naming_another(path):
                 check_whole(path)
-            except MGCError as error:
-                good = newest_good(Path(path).parent)
-                hint = f" The newest good one beside it is {good}." if good else " No good one lies beside it."
-                raise MGCError(f"{str(error).rstrip('.')}.{hint}") from error
         loaded: dict[str, Any] = super().load_checkpoint(path, map_location, weights_only)
         return loaded
 
@@ -102,6 +112,32 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 f"None of {len(self.failures)} checkpoints could be written, so the training is lost. "
                 f"{self.failures[-1]}"
             )
+
+
+@contextlib.contextmanager
+def naming_another(path: str | Path) -> Iterator[None]:
+    """Add to an error of reading a checkpoint which one may be read instead.
+
+    Raises:
+        MGCError: the block's, with the newest good one beside it.
+    """
+    try:
+        yield
+    except MGCError as error:
+        good = newest_good(Path(path).parent)
+        hint = f" The newest good one beside it is {good}." if good else " No good one lies beside it."
+        raise MGCError(f"{str(error).rstrip('.')}.{hint}") from error
+
+
+def last_failure(trainer: Trainer) -> str | None:
+    """Say on every rank why the last checkpoint could not be written; a collective call.
+
+    Only rank zero writes: an error that it raised would leave the others waiting.
+    """
+    writer = trainer.strategy.checkpoint_io
+    failure = writer.failure if isinstance(writer, AtomicCheckpointIO) else None
+    told: str | None = trainer.strategy.broadcast(failure)
+    return told
 
 
 def check_whole(path: str | Path) -> None:

@@ -10,6 +10,7 @@ import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.plugins.precision import MixedPrecision
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import GradClipAlgorithmType
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -33,6 +34,8 @@ from mgc_lightning.scene import FaceViews, render_views
 from mgc_lightning.structures import AlignedPhotos, FaceTriplet
 from mgc_lightning.training.nonfinite import NonFiniteGuard
 from mgc_lightning.training.random_state import capture_random_state, restore_random_state
+from mgc_lightning.training.resumed_rates import check_same_optimizer, differs, take_config_rates
+from mgc_lightning.training.same_run import RUN_KEY, describe_run, rehome
 
 logger = logging.getLogger(__name__)
 
@@ -240,13 +243,21 @@ class MGCModule(L.LightningModule):
         checkpoint[HYPERPARAMETERS_KEY] = self.hyperparameters
         checkpoint["mgc_random_state"] = capture_random_state()
         checkpoint["mgc_skipped_steps"] = self.guard.skipped
+        checkpoint[RUN_KEY] = describe_run(self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse the checkpoint of another network or face model; keep the random state for the first step."""
+        """Refuse the checkpoint of another network or face model; go on as the same run, at the config's rates."""
         self.network.check_config(checkpoint.get(NETWORK_KEY))
         self.network.keep_main_pose(checkpoint[NETWORK_KEY])
         self._random_state = checkpoint.get("mgc_random_state")
         self.guard.skipped = int(checkpoint.get("mgc_skipped_steps", 0))
+        if self._trainer is None or self.trainer.state.fn != TrainerFn.FITTING or "optimizer_states" not in checkpoint:
+            return
+        rehome(checkpoint, self.trainer)
+        stored = checkpoint.get(HYPERPARAMETERS_KEY) or {}
+        check_same_optimizer(stored, self.hyperparameters)
+        if differs(stored, self.hyperparameters):
+            take_config_rates(checkpoint, self.optimizer, self.scheduler)
 
     def on_train_batch_start(self, batch: FaceTriplet, batch_idx: int) -> None:
         """Continue the random numbers of the interrupted run; loaders have drawn theirs by now."""

@@ -19,6 +19,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import _MACHINE, atomic_path, remove_leftovers
 from mgc_lightning.files.checkpoints import read_checkpoint
 from mgc_lightning.training.checkpoint_io import AtomicCheckpointIO
+from mgc_lightning.training.keeping import KeepLastGood
 
 TRAIN = ["fit", "--config=quickstart", "--trainer.max_steps=2", "--trainer.limit_val_batches=1",
          "--trainer.val_check_interval=2", "--data.init_args.batch_size=1", "--data.init_args.val_size=1",
@@ -69,6 +70,44 @@ def test_what_was_to_be_replaced_stays_where_its_successor_could_not_be_written(
     trainer.fit(BoringModel())
     assert os.listdir(tmp_path / "kept") == ["epoch=0.ckpt"]
     assert trainer.strategy.checkpoint_io.load_checkpoint(tmp_path / "kept" / "epoch=0.ckpt")["epoch"] == 0
+
+
+class Improving(BoringModel):
+    def validation_step(self, batch, batch_idx):
+        self.log("score", 1.0 / (1 + self.global_step))
+
+
+def test_the_best_checkpoint_is_one_that_is_there(tmp_path, full_disk, caplog):
+    """The disk is full for one step: what was best, and last, before it stays, on the disk and in memory."""
+    full_disk.clear()
+    keeper = ModelCheckpoint(tmp_path, monitor="score", save_last=True, filename="{step}",
+                             save_on_train_epoch_end=False)  # fmt: skip
+    seen = []
+
+    class FullAtThree(L.Callback):
+        def on_train_batch_start(self, trainer, *rest):
+            files = sorted(path.name for path in tmp_path.glob("*.ckpt"))
+            best = keeper.best_model_path and os.path.basename(keeper.best_model_path)
+            seen.append((files, best, keeper.best_model_score and keeper.best_model_score.item()))
+            full_disk[:] = ["full"] if trainer.global_step == 2 else []
+
+    trainer = L.Trainer(
+        max_steps=4, val_check_interval=1, limit_val_batches=1, logger=False, num_sanity_val_steps=0,
+        enable_progress_bar=False, enable_model_summary=False, accelerator="cpu", plugins=[AtomicCheckpointIO()],
+        callbacks=[FullAtThree(), KeepLastGood(), keeper],
+    )  # fmt: skip
+    trainer.fit(Improving())
+    assert seen[2] == seen[3] == (["last.ckpt", "step=2.ckpt"], "step=2.ckpt", pytest.approx(1 / 3))
+    assert "The last good checkpoint stays" in caplog.text
+    assert sorted(path.name for path in tmp_path.glob("*.ckpt")) == ["last.ckpt", "step=4.ckpt"]
+    assert os.path.basename(keeper.best_model_path) == "step=4.ckpt"
+
+
+def test_a_checkpoint_that_was_read_a_moment_ago_is_not_read_again(tmp_path):
+    checkpoints = AtomicCheckpointIO(("last.ckpt", {"global_step": 3}))
+    assert checkpoints.load_checkpoint("last.ckpt") == {"global_step": 3}
+    with pytest.raises(MGCError):
+        checkpoints.load_checkpoint("last.ckpt")
 
 
 def test_a_training_without_any_checkpoint_ends_with_an_error(tmp_path, monkeypatch, full_disk, capsys):

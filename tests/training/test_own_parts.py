@@ -18,7 +18,7 @@ from mgc_lightning import cli
 from mgc_lightning.errors import MGCError
 from mgc_lightning.networks.files import load_network
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
-from mgc_lightning.training.cli import gather_imports
+from mgc_lightning.training.flags import gather_imports
 from mgc_lightning.training.trust import trusted
 
 MODULES = {block.file: block for page in PAGES for block in blocks(page, "python") if block.file.startswith("my_")}

@@ -3,65 +3,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import torch
-import yaml
-
-SETTINGS = {
-    "model": {
-        "image_size": 64,
-        "spatial_channels": 8,
-        "optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.001}},
-    },
-    "data": {"init_args": {"val_size": 2, "num_workers": 0}},
-    "trainer": {
-        "accelerator": "cpu",
-        "logger": False,
-        "num_sanity_val_steps": 0,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "log_every_n_steps": 1,
-    },
-}
-ENVIRONMENT = {**os.environ, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
-
-
-def merge(base: dict, override: dict) -> dict:
-    return base | {
-        key: merge(base.get(key, {}), value) if isinstance(value, dict) else value for key, value in override.items()
-    }
-
-
-def start(folder: Path, override: dict, *arguments: str) -> subprocess.Popen:
-    """Start `fit` with settings in a file beside the quickstart's."""
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = merge(merge(SETTINGS, {"trainer": {"default_root_dir": str(folder)}}), override)
-    (folder / "settings.yaml").write_text(yaml.safe_dump(settings))
-    program = [sys.executable, "-m", "mgc_lightning.cli", "fit", "--config", "quickstart"]
-    program += ["--config", str(folder / "settings.yaml"), *arguments]
-    log = (folder / "log.txt").open("a")
-    return subprocess.Popen(program, env=ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT)
-
-
-def finish(process: subprocess.Popen, folder: Path) -> None:
-    assert process.wait(timeout=300) == 0, (folder / "log.txt").read_text()
-
-
-def checkpointing(folder: Path, every: int) -> dict:
-    return {
-        "class_path": "lightning.pytorch.callbacks.ModelCheckpoint",
-        "init_args": {
-            "dirpath": str(folder),
-            "filename": "{step}",
-            "every_n_train_steps": every,
-            "save_top_k": -1,
-            "save_on_train_epoch_end": False,
-        },
-    }
+from training_runs import ENVIRONMENT, checkpointing, finish, start
 
 
 def killable(folder: Path) -> dict:

@@ -10,7 +10,8 @@ from mgc_lightning import cli
 from mgc_lightning.encoders import ResNet
 from mgc_lightning.errors import MGCError
 from mgc_lightning.rendering.rasterizers import RasterizerName
-from mgc_lightning.training.cli import find_config, prepare_wandb, resolve_configs
+from mgc_lightning.training.flags import find_config, resolve_configs
+from mgc_lightning.training.wandb_mode import prepare_wandb
 
 
 def test_configs_are_found_by_name_and_path(tmp_path, monkeypatch) -> None:

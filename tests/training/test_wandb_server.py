@@ -8,7 +8,7 @@ import pytest
 
 from mgc_lightning.doctor.check import State
 from mgc_lightning.doctor.examination import check_wandb
-from mgc_lightning.training.cli import keep_offline_without_server, prepare_wandb
+from mgc_lightning.training.wandb_mode import keep_offline_without_server, prepare_wandb
 
 
 @pytest.fixture
