@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
@@ -38,7 +38,7 @@ class SampleMean(GatheredMetric):
             samples: B names.
         """
         per_sample = errors.detach().double().reshape(len(errors), -1).mean(1)
-        names = torch.tensor([_number(name) for name in samples or [""] * len(errors)], device=errors.device)
+        names = sample_numbers(samples or [""] * len(errors)).to(errors.device)
         cast(list[Tensor], self.errors).append(per_sample)
         cast(list[Tensor], self.names).append(names)
 
@@ -51,14 +51,33 @@ class SampleMean(GatheredMetric):
         """Give the mean; NaN before the first sample."""
         if not len(self.errors):
             return torch.tensor(torch.nan, device=self.device)
-        errors, names = dim_zero_cat(self.errors), dim_zero_cat(self.names)
-        order = names.argsort(stable=True)
-        names = names[order]
-        first = torch.ones_like(names, dtype=torch.bool)
-        first[1:] = (names[1:] != names[:-1]) | (names[1:] == _number(""))
-        return errors[order][first].mean()
+        return once(dim_zero_cat(self.names), dim_zero_cat(self.errors)).mean()
+
+
+def sample_numbers(samples: Sequence[str]) -> Int64[Tensor, " B"]:
+    """Hash the names of samples to 63 bits, which processes can gather; 0 for none.
+
+    Example:
+        >>> first, second, nameless = sample_numbers(["a", "b", ""]).tolist()
+        >>> first != second, nameless
+        (True, 0)
+    """
+    return torch.tensor([_number(name) for name in samples], dtype=torch.long)
+
+
+def once(names: Int64[Tensor, " R"], rows: Shaped[Tensor, "R ..."]) -> Shaped[Tensor, "U ..."]:
+    """Keep one row of each sample, and all of those without a name.
+
+    Example:
+        >>> once(sample_numbers(["b", "a", "b", "", ""]), torch.arange(5)).tolist()
+        [3, 4, 1, 0]
+    """
+    order = names.argsort(stable=True)
+    names = names[order]
+    first = torch.ones_like(names, dtype=torch.bool)
+    first[1:] = (names[1:] != names[:-1]) | (names[1:] == 0)
+    return rows[order][first]
 
 
 def _number(name: str) -> int:
-    """Hash a name to 63 bits; 0 for none."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") >> 1 if name else 0

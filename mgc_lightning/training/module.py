@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,12 @@ from torch.optim import Optimizer
 from mgc_lightning.arguments.checked import checked
 from mgc_lightning.arguments.types import Channels, Count, CropSide, Focal, Whole
 from mgc_lightning.encoders import Encoder, ResNet
-from mgc_lightning.encoders.rebuild import rebuilding_trouble
-from mgc_lightning.encoders.registry import class_path, is_ours
+from mgc_lightning.encoders.registry import is_ours
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import EMBEDDED, load_face_model
 from mgc_lightning.files.reading import reason
 from mgc_lightning.losses.objective import MGCObjective, ObjectiveReport
+from mgc_lightning.metrics.loss_means import LossMeans
 from mgc_lightning.metrics.reconstruction import ReconstructionScores
 from mgc_lightning.networks.face_network import NETWORK_KEY, FaceNetwork, OutputScaling, main_pose_at, stored_main_pose
 from mgc_lightning.networks.start import start_from, starting_network
@@ -32,30 +31,13 @@ from mgc_lightning.rendering.rasterizers.base import RasterizerName
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.scene import FaceViews, render_views
 from mgc_lightning.structures import AlignedPhotos, FaceTriplet
+from mgc_lightning.training.backbone_notice import tell_about_backbone
 from mgc_lightning.training.nonfinite import NonFiniteGuard
 from mgc_lightning.training.random_state import capture_random_state, restore_random_state
 from mgc_lightning.training.resumed_rates import check_same_optimizer, differs, take_config_rates
 from mgc_lightning.training.same_run import RUN_KEY, describe_run, rehome
 
-logger = logging.getLogger(__name__)
-
 HYPERPARAMETERS_KEY = "mgc_hyperparameters"
-
-
-def tell_about_backbone(backbone: nn.Module) -> None:
-    """Say how a network with a backbone of the user's own will be loaded, or why it will not."""
-    name, trouble = class_path(type(backbone)), rebuilding_trouble(backbone)
-    if trouble is None:
-        module = type(backbone).__module__
-        logger.info("The backbone `%s` is yours: name its module to load the network, `imports=%s`.", name, [module])
-        return
-    logger.warning(
-        "No program can build the backbone `%s` again from a checkpoint. %s\nUntil then: training, resuming with the "
-        "same config, and the exports to ONNX and torch.export work; loading the .ckpt or the .safetensors "
-        "(`load_network`, and every command that takes a checkpoint) does not.",
-        name,
-        trouble,
-    )
 
 
 class MGCModule(L.LightningModule):
@@ -117,6 +99,7 @@ class MGCModule(L.LightningModule):
         self.scores = ReconstructionScores(
             model.face_mask, model.mean, model.landmarks68(model.mean), main_pose_at(model.main_pose, focal)
         )
+        self.losses = LossMeans(list(self.objective.terms()))
         self.last_scores: dict[str, float] = {}
         self.hyperparameters: dict[str, Any] = {}
         self._random_state: list[dict[str, Any]] | None = None
@@ -146,7 +129,7 @@ class MGCModule(L.LightningModule):
         report = self.objective(views, batch, progress=self.progress)
         if not self.guard.check({**report.terms, "total": report.total}, batch.sample_id, self):
             return self.guard.zero_loss(self)
-        self._log_losses("train", report, batch)
+        self._log_losses(report, batch)
         return report.total
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -184,29 +167,31 @@ class MGCModule(L.LightningModule):
 
     def _evaluate(self, stage: str, batch: FaceTriplet) -> None:
         views = self.reconstruct_views(batch)
-        self._log_losses(stage, self.objective(views, batch, progress=1.0), batch)
+        report = self.objective(views, batch, progress=1.0)
+        self.losses.update(report.terms, report.applies, report.weights, batch.sample_id)
         neutral = self.network.face_model.shape(views.coefficients.identity)
         self.scores.update(views, neutral, batch)
 
-    def _log_losses(self, stage: str, report: ObjectiveReport, batch: FaceTriplet) -> None:
+    def _log_losses(self, report: ObjectiveReport, batch: FaceTriplet) -> None:
         size = len(batch.images)
-        self.log(f"{stage}/loss", report.total.detach(), batch_size=size, sync_dist=stage != "train")
-        # A batch without linked samples has no multi-view terms; ranks then differ in their names and cannot meet.
-        if stage == "train" or self.trainer.world_size == 1:
-            self.log_dict({f"{stage}/{name}": mean for name, mean in report.means().items()}, batch_size=size)
+        self.log("train/loss", report.total.detach(), batch_size=size)
+        self.log_dict({f"train/{name}": mean for name, mean in report.means().items()}, batch_size=size)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the scores."""
+        """Log losses and scores, each sample counted once: all names on every process."""
         self._log_scores("val")
 
     def on_test_epoch_end(self) -> None:
-        """Log the scores."""
+        """Log losses and scores, each sample counted once: all names on every process."""
         self._log_scores("test")
 
     def _log_scores(self, stage: str) -> None:
         self.last_scores = self.scores.compute()
         self.scores.reset()
-        self.log_dict({f"{stage}/{name}": value for name, value in self.last_scores.items()}, rank_zero_only=False)
+        losses = self.losses.compute() if self.losses.update_called else {}
+        self.losses.reset()
+        found = losses | self.last_scores
+        self.log_dict({f"{stage}/{name}": value for name, value in found.items()}, rank_zero_only=False)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Make the optimiser and the scheduler of the config; the scheduler steps once a training step."""

@@ -8,6 +8,8 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from mgc_lightning.geometry.pose import pose_to_transform
+from mgc_lightning.losses.report import ObjectiveReport
+from mgc_lightning.metrics.loss_means import LossMeans
 from mgc_lightning.metrics.nme import NormalizedMeanError, normalized_mean_error
 from mgc_lightning.metrics.pose import RotationError
 from mgc_lightning.metrics.sample_mean import SampleMean
@@ -109,3 +111,46 @@ def test_two_processes_count_a_shared_sample_once(tmp_path) -> None:
         mean, alone = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert mean.item() == pytest.approx(3.0)
         assert alone.item() == pytest.approx(5.0)
+
+
+def report_of(rows: list[int]) -> ObjectiveReport:
+    """Give what an objective says about some of five samples, of which two have no pixel term."""
+    values = {"photometric": torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]), "pixel": torch.tensor([2.0, 0.0, 4.0, 0.0, 9.0])}
+    applies = {"photometric": torch.ones(5, dtype=torch.bool), "pixel": torch.tensor([1, 0, 1, 0, 1]).bool()}
+    return ObjectiveReport(
+        total=torch.tensor(torch.nan),
+        terms={name: column[rows] for name, column in values.items()},
+        applies={name: column[rows] for name, column in applies.items()},
+        weights={"photometric": 2.0, "pixel": 0.5},
+    )
+
+
+def add_losses(metric: LossMeans, batches: list[list[int]]) -> None:
+    for rows in batches:
+        report = report_of(rows)
+        metric.update(report.terms, report.applies, report.weights, ["abcde"[row] for row in rows])
+
+
+FIVE = {"loss": 2.0 * 3.0 + 0.5 * 5.0, "photometric": 3.0, "pixel": 5.0}
+
+
+@pytest.mark.parametrize("batches", [[[0, 1, 2, 3, 4]], [[0, 1, 2, 3], [4]], [[1, 3], [0, 2], [4, 0]]])
+def test_losses_do_not_depend_on_the_batches(batches) -> None:
+    metric = LossMeans(["photometric", "pixel", "epipolar"])
+    add_losses(metric, batches)
+    assert metric.compute() == pytest.approx(FIVE)
+
+
+def losses_of_a_share(rank: int, folder: str) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    metric = LossMeans(["photometric", "pixel", "epipolar"])
+    # One process sees no sample with a pixel term; and the first sample comes twice.
+    add_losses(metric, [[1, 3]] if rank == 0 else [[0, 2], [4, 0]])
+    torch.save(metric.compute(), f"{folder}/losses{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_two_processes_log_the_same_losses_by_the_same_names(tmp_path) -> None:
+    mp.spawn(losses_of_a_share, (str(tmp_path),), nprocs=2)
+    for rank in range(2):
+        assert torch.load(tmp_path / f"losses{rank}.pt", weights_only=True) == pytest.approx(FIVE)
