@@ -17,6 +17,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import writing
 
 
 class Named(Protocol):
@@ -78,9 +79,17 @@ class Journal(Generic[R]):
         return finished
 
     def add(self, result: R, key: str) -> None:
-        """Append a result."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Append a result.
+
+        Raises:
+            NotWrittenError: if the file cannot be written; a part of a line that is there is passed over.
+        """
         line = json.dumps({"name": result.name, "key": key, **self.encode(result)}) + "\n"
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._append(line)
+
+    def _append(self, line: str) -> None:
         with self.path.open("a+b") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import writing
 
 SECONDS = 1.0
 """Between two looks at the parent."""
@@ -50,11 +51,9 @@ def only_writer(output: str | os.PathLike[str]) -> Iterator[None]:
         return
     target = Path(output)
     path = target.absolute().parent / f".{target.name}.lock"
-    try:
+    with writing(target, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a")  # noqa: SIM115
-    except OSError as error:
-        raise MGCError(f"{target}: could not be written ({error})") from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from mgc_lightning.errors import MGCError
@@ -53,7 +53,7 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
         ('ones', [1.0, 1.0])
     """
     with atomic_path(path) as temporary:
-        save_file(dict(tensors), str(temporary), metadata=with_checksum(tensors, metadata))
+        temporary.write_bytes(save(dict(tensors), metadata=with_checksum(tensors, metadata)))
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
 from mgc_lightning.encoders.rebuild import rebuilding_trouble
 from mgc_lightning.encoders.registry import class_path, is_ours
 from mgc_lightning.errors import MGCError, check_choice
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.atomic import atomic_files, atomic_path, remove_leftovers
 from mgc_lightning.files.checksum import seal
 from mgc_lightning.networks.comparison import OUTPUTS, TOLERANCES, compare
 from mgc_lightning.networks.export_formats import FORMATS, onnx_runner, quiet, standalone_onnx
@@ -120,17 +120,18 @@ def export_network(
     target = Path(folder)
     module = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
     report = ExportReport(target, notes=_notes(module, formats))
-    try:
+    remove_leftovers(target)
+    with atomic_files(target) as together:
+        files = []
         for name in dict.fromkeys(formats):
             if name != "onnx" or "float32" in precisions:
-                report.files.append(_export(module, name, target))
+                files.append(_export(module, name, together))
         narrow = [precision for precision in dict.fromkeys(precisions) if precision != "float32"]
-        report.files.extend(_narrowed(module, narrow, target) if narrow else [])
-        with atomic_path(target / f"{STEM}.json") as temporary:
+        files.extend(_narrowed(module, narrow, together) if narrow else [])
+        with atomic_path(together / f"{STEM}.json") as temporary:
             content = {**module.config, "interface": describe_interface(module)}
             temporary.write_text(readable_json(content) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MGCError(f"Could not write to {target}: {error}") from error
+    report.files.extend(replace(file, path=target / file.path.name) for file in files)
     return report
 
 

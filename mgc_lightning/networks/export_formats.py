@@ -47,7 +47,10 @@ def _example(module: FaceNetwork) -> Tensor:
 def _write_torch(module: FaceNetwork, path: Path) -> Runner:
     program = torch.export.export(module, (_example(module),), dynamic_shapes=_dynamic_shapes(), strict=False)
     config = json.dumps(module.config)
-    torch.export.save(program, path, extra_files={NETWORK_KEY: config}, opset_version=None)
+    # To memory first: on a full disk the library's own writer ends the program.
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer, extra_files={NETWORK_KEY: config}, opset_version=None)
+    path.write_bytes(buffer.getbuffer())
     return torch.export.load(path).module()
 
 

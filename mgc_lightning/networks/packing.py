@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.atomic import atomic_files, atomic_path
 from mgc_lightning.files.checksum import seal
 from mgc_lightning.files.weights import write_tensors
 from mgc_lightning.networks.comparison import compare
@@ -88,10 +88,9 @@ def pack_network(
         >>> sorted(file.name for file in report.folder.iterdir())  # doctest: +SKIP
         ['card.json', 'network.json', 'network.onnx', 'network.safetensors']
     """
-    target = Path(folder)
     module = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
     state = {key: _half(key, value) for key, value in module.state_dict().items()}
-    try:
+    with atomic_files(folder) as target:
         write_tensors(target / WEIGHTS, state, {NETWORK_KEY: json.dumps(module.config)})
         halved = load_network(target / WEIGHTS, module.face_model)
         with atomic_path(target / ONNX) as temporary:
@@ -113,9 +112,8 @@ def pack_network(
         for name, content in ((f"{STEM}.json", readable_json(described)), (CARD, json.dumps(about, indent=2))):
             with atomic_path(target / name) as temporary:
                 temporary.write_text(content + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MGCError(f"Could not write to {target}: {error}") from error
-    return PackReport(target, sum((target / name).stat().st_size for name in files) / 1e6, found)
+        size = sum((target / name).stat().st_size for name in files)
+    return PackReport(Path(folder), size / 1e6, found)
 
 
 def _half(key: str, value: Tensor) -> Tensor:

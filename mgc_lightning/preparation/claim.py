@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.atomic import atomic_path, remove_leftovers
 from mgc_lightning.files.checkpoints import flatten
 from mgc_lightning.triplets.shards import MANIFEST
 
@@ -40,10 +40,8 @@ def claim(output: Path, described: dict[str, Any]) -> dict[str, Any] | None:
         return content
     if started.is_file():
         _compare(output, json.loads(started.read_text(encoding="utf-8")), described)
-        # What a killed run was writing.
-        for file in [*output.glob(".*"), *(output / WORK).glob(".*")]:
-            if file.is_file():
-                file.unlink()
+        for folder in (output, output / WORK):
+            remove_leftovers(folder)
     elif output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise MGCError(f"{output} exists and holds something else: give a new or empty folder")
     else:

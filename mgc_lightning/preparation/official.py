@@ -37,15 +37,12 @@ def convert_official(
         >>> manifest = convert_official(Path("mgcnet_data"), Path("set"), PrepareSettings())  # doctest: +SKIP
     """
     root, output = Path(root), Path(output)
-    try:
-        described = {"kind": "official", "source": _digest(root), "val_share": settings.grouping.val_share}
-        with only_writer(output):
-            finished = claim(output, described)
-            if finished is not None:
-                return finished
-            manifest = _write(root, output, settings, described)
-    except OSError as error:
-        raise MGCError(f"{output}: could not be written ({error})") from error
+    described = {"kind": "official", "source": _digest(root), "val_share": settings.grouping.val_share}
+    with only_writer(output):
+        finished = claim(output, described)
+        if finished is not None:
+            return finished
+        manifest = _write(root, output, settings, described)
     if console is not None:
         console.print(histogram(manifest["summary"]))
     return manifest

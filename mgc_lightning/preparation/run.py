@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mgc_lightning import __version__
 from mgc_lightning.errors import MGCError, check_count
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.atomic import NotWrittenError, atomic_path
 from mgc_lightning.files.places import as_paths
 from mgc_lightning.files.processes import end_with_parent, only_writer
 from mgc_lightning.photographs.sources.find import find_kind, open_source
@@ -95,8 +95,8 @@ def prepare(
                 groups = [source.photos[i : i + CHUNK] for i in range(0, len(source), CHUNK)]
                 _make_faces(groups, chunks, source.root, settings.faces, jobs, detector, console)
                 finished = _write_set(output, chunks, len(groups), source, settings, described, console)
-    except OSError as error:
-        raise MGCError(f"{output}: could not be written ({error}); run again to go on from here") from error
+    except NotWrittenError as error:
+        raise NotWrittenError(f"{error}. Run again to go on from here") from error
     if console is not None:
         console.print(histogram(finished["summary"]))
     return finished

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import NotWrittenError
 from mgc_lightning.networks.predictor import as_predictor
 from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.photographs.conventions import slides
@@ -77,12 +78,9 @@ def reconstruct(
     reconstructor = _load(network, settings)
     run = _Run(reconstructor, settings, RunReport(Path(output)), found, keep_faces, on_result, on_step)
     run.report.skipped += [Refused(Path(file), reason) for file, reason in found.skipped]
-    try:
-        run.photographs()
-        run.videos()
-        run.report.write()
-    except OSError as error:  # a full or read-only disk: no later input would fare better
-        raise MGCError(f"Could not write to {output}: {error}") from error
+    run.photographs()
+    run.videos()
+    run.report.write()
     return run.report
 
 
@@ -177,6 +175,8 @@ class _Run:
                 if self.settings.rig:
                     parts = (faces.coefficients, faces.matrices, faces.known, faces.times)
                     files.append(write_video_rig(*parts, folder, self.reconstructor.face_model))
+            except NotWrittenError:  # no later input would fare better
+                raise
             except MGCError as error:
                 self._refuse(video, error)
             else:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.atomic import NotWrittenError, atomic_path
 from mgc_lightning.pictures.drawing import Picture
 
 CODEC = "mp4v"
@@ -44,14 +44,22 @@ def write_video(path: Path, width: int, height: int, rate: float) -> Iterator[Ca
         if not writer.isOpened():
             raise MGCError(f"{path}: OpenCV cannot write MP4 videos of {width} x {height} px here")
 
+        count = 0
+
         def add(picture: Picture) -> None:
             if picture.shape != (height, width, 3):
                 raise MGCError(f"{path}: expected frames ({height}, {width}, 3), got {picture.shape}")
+            nonlocal count
+            count += 1
             writer.write(np.ascontiguousarray(picture[..., ::-1]))
 
         try:
             yield add
         finally:
             writer.release()
-        if temporary.stat().st_size == 0:
-            raise MGCError(f"{path}: nothing could be written (is the disk full?)")
+        # OpenCV says nothing of what it could not write.
+        capture = cv2.VideoCapture(str(temporary))
+        written = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        capture.release()
+        if written != count:
+            raise NotWrittenError(f"{path}: {written} of {count} frames could be written; is the disk full?")

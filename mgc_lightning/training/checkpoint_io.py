@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import zipfile
@@ -15,9 +16,8 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import Trainer
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.atomic import atomic_path, remove_leftovers
+from mgc_lightning.files.atomic import NotWrittenError, atomic_path, remove_leftovers
 from mgc_lightning.files.checksum import check_archive
-from mgc_lightning.files.reading import reason
 
 logger = logging.getLogger(__name__)
 
@@ -64,12 +64,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         try:
             remove_leftovers(target.parent, f"*{SUFFIX}")
             with atomic_path(target) as temporary, open(temporary, "wb") as stream:
-                torch.save(checkpoint, stream)
+                # To memory first, as Lightning does: torch's own writer has no word for a full disk.
+                buffer = io.BytesIO()
+                torch.save(checkpoint, buffer)
+                stream.write(buffer.getbuffer())
                 stream.flush()
                 os.fsync(stream.fileno())
-        # torch's writer tells of a full disk by a RuntimeError.
-        except (OSError, RuntimeError) as error:
-            self.failure = f"{target}: {reason(error)}"
+            _sync_folder(target.parent)
+        except NotWrittenError as error:
+            self.failure = str(error)
             self.failures.append(self.failure)
             logger.warning("The checkpoint could not be written, and the run goes on. %s", self.failure)
         else:
@@ -112,6 +115,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 f"None of {len(self.failures)} checkpoints could be written, so the training is lost. "
                 f"{self.failures[-1]}"
             )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name on the disk, too, where the file system can."""
+    with contextlib.suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from mgc_lightning.files.atomic import NotWrittenError
 from mgc_lightning.training.checkpoint_io import last_failure
 
 logger = logging.getLogger(__name__)
@@ -24,10 +25,6 @@ _STATE = (
     "_last_checkpoint_saved",
     "_last_global_step_saved",
 )
-
-
-class NotWrittenError(Exception):
-    """A checkpoint could not be written; nothing of it is there."""
 
 
 class KeepLastGood(L.Callback):

@@ -101,16 +101,20 @@ def share(rank: int, folder: str) -> None:
     empty = SampleMean()
     if rank == 1:
         empty.update(torch.tensor([5.0]), ["x"])
-    torch.save((metric.compute(), empty.compute()), f"{folder}/{rank}.pt")
+    losses = LossMeans(["photometric", "pixel", "epipolar"])
+    # One process sees no sample with a pixel term; and the first sample comes twice.
+    add_losses(losses, [[1, 3]] if rank == 0 else [[0, 2], [4, 0]])
+    torch.save((metric.compute(), empty.compute(), losses.compute()), f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 
-def test_two_processes_count_a_shared_sample_once(tmp_path) -> None:
+def test_two_processes_count_a_shared_sample_once_and_have_the_same_losses(tmp_path) -> None:
     mp.spawn(share, (str(tmp_path),), nprocs=2)
     for rank in range(2):
-        mean, alone = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        mean, alone, losses = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert mean.item() == pytest.approx(3.0)
         assert alone.item() == pytest.approx(5.0)
+        assert losses == pytest.approx(FIVE)
 
 
 def report_of(rows: list[int]) -> ObjectiveReport:
@@ -139,18 +143,3 @@ def test_losses_do_not_depend_on_the_batches(batches) -> None:
     metric = LossMeans(["photometric", "pixel", "epipolar"])
     add_losses(metric, batches)
     assert metric.compute() == pytest.approx(FIVE)
-
-
-def losses_of_a_share(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    metric = LossMeans(["photometric", "pixel", "epipolar"])
-    # One process sees no sample with a pixel term; and the first sample comes twice.
-    add_losses(metric, [[1, 3]] if rank == 0 else [[0, 2], [4, 0]])
-    torch.save(metric.compute(), f"{folder}/losses{rank}.pt")
-    dist.destroy_process_group()
-
-
-def test_two_processes_log_the_same_losses_by_the_same_names(tmp_path) -> None:
-    mp.spawn(losses_of_a_share, (str(tmp_path),), nprocs=2)
-    for rank in range(2):
-        assert torch.load(tmp_path / f"losses{rank}.pt", weights_only=True) == pytest.approx(FIVE)

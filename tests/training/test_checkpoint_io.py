@@ -161,7 +161,9 @@ while True:
 """
 
 
-@pytest.mark.parametrize("wait", [0.0, 0.003, 0.01])
+@pytest.mark.parametrize(
+    "wait", [0.003, pytest.param(0.0, marks=pytest.mark.slow), pytest.param(0.01, marks=pytest.mark.slow)]
+)
 def test_a_kill_leaves_a_whole_checkpoint_on_another_file_system(tmp_path, wait):
     shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path
     folder = tmp_path / "run" if shared is tmp_path else f"{shared}/mgc_{os.getpid()}_{wait}"

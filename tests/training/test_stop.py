@@ -55,7 +55,10 @@ def trained(folder: Path) -> int:
     return int(text or 0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(other, marks=pytest.mark.slow) for other in (signal.SIGINT, signal.SIGUSR1))],
+)
 def test_a_signal_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path, paths, number) -> None:
     folder = tmp_path / "run"
     process = start(folder, endless(folder), PYTHONPATH=paths)
@@ -116,6 +119,7 @@ def test_a_validation_that_was_interrupted_is_done_again_as_a_whole(tmp_path, pa
     assert trained(folder) == 3
 
 
+@pytest.mark.slow
 def test_a_trial_that_its_sweep_stops_has_not_failed(tmp_path, paths) -> None:
     folder = tmp_path / "run"
     process = start(folder, endless(folder), PYTHONPATH=paths, WANDB_SWEEP_ID="s")
