@@ -159,6 +159,14 @@ def _main(argv: Sequence[str] | None) -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         status = 2
+    except OSError as error:  # of a library that writes by itself: loggers, caches
+        from mgc_lightning.files.atomic import disk_trouble
+
+        why = disk_trouble(error)
+        if why is None or os.environ.get("MGC_TRACEBACK"):
+            raise
+        print(f"error: {why}", file=sys.stderr)
+        status = 2
     sys.exit(status)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-COMMAND_LINE = ("commands/", "arguments/", "cli.py", "training/cli.py")
+COMMAND_LINE = ("commands/", "arguments/", "cli.py", "training/cli.py", "training/flags.py", "training/stop.py")
 """Files that make the command line."""
 WHOLE_COMMAND = re.compile(r"\b(mgc|lightning|pip|python)\b[^`]*$|^[^`]*\b(bfm09|--name)\b")
 

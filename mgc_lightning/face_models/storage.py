@@ -13,15 +13,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 import torch
-from safetensors.torch import save_file
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.model_data import FaceModelData, FaceModelInfo, SourceFile
 from mgc_lightning.files.arrays import read_npz
 from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.files.checksum import with_checksum
 from mgc_lightning.files.reading import excerpt, reading
-from mgc_lightning.files.weights import read_tensors
+from mgc_lightning.files.weights import read_tensors, write_tensors
 
 FORMAT = "mgc-lightning face model"
 VERSION = 1
@@ -69,14 +67,13 @@ def save_face_model(data: FaceModelData, path: str | Path, half: bool = True) ->
     arrays = _to_arrays(data, half)
     header = {"format": FORMAT, "version": VERSION, **asdict(data.info)}
     text = json.dumps(header, ensure_ascii=False, indent=1)
-    with atomic_path(path) as temporary:
-        if path.suffix == ".npz":
+    if path.suffix == ".npz":
+        with atomic_path(path) as temporary:
             np.savez_compressed(temporary, metadata=np.array(text), **arrays)  # type: ignore[arg-type]
-        elif path.suffix == ".safetensors":
-            tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}
-            save_file(tensors, temporary, metadata=with_checksum(tensors, {"face_model": text}))
-        else:
-            raise MGCError(f"A face model is written as .npz or .safetensors, got {path.name}")
+    elif path.suffix == ".safetensors":
+        write_tensors(path, {key: torch.from_numpy(array) for key, array in arrays.items()}, {"face_model": text})
+    else:
+        raise MGCError(f"A face model is written as .npz or .safetensors, got {path.name}")
     return path
 
 

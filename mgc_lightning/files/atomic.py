@@ -61,6 +61,18 @@ def writing(path: str | os.PathLike[str], temporary: Path | None = None) -> Iter
         raise NotWrittenError(f"{target}: could not be written ({why}); {remedy}") from error
 
 
+def disk_trouble(error: OSError) -> str | None:
+    """Say what is wrong with a disk or a folder, for an error that nobody expected; None for errors of other kinds.
+
+    Example:
+        >>> disk_trouble(OSError(errno.EROFS, "Read-only file system", "runs"))
+        'runs: could not be read or written (Read-only file system)'
+    """
+    if error.errno not in _OF_DISKS:
+        return None
+    return f"{error.filename or 'A file'}: could not be read or written ({error.strerror})"
+
+
 def _why_not_written(error: Exception, ours: set[Path | None]) -> str | None:
     if not isinstance(error, OSError):
         return None

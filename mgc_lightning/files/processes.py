@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import writing
@@ -44,27 +46,38 @@ def only_writer(output: str | os.PathLike[str]) -> Iterator[None]:
         ...     [path.name for path in output.parent.iterdir()]
         ['.set.lock']
     """
-    try:
-        import fcntl
-    except ImportError:
+    if importlib.util.find_spec("fcntl") is None:
         yield
         return
     target = Path(output)
     path = target.absolute().parent / f".{target.name}.lock"
     with writing(target, path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a")  # noqa: SIM115
+        file = _locked(path, target)
     with file:
+        try:
+            yield
+        finally:
+            # While it is locked: who waits for this file finds that it is no more, and takes a new one.
+            path.unlink(missing_ok=True)
+
+
+def _locked(path: Path, target: Path) -> IO[str]:
+    import fcntl
+
+    while True:
+        file = open(path, "a")  # noqa: SIM115
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            file.close()
             raise MGCError(
                 f"{target}: another process is writing there; wait for it, or give another folder"
             ) from error
         except OSError:  # a file system without locks
-            yield
-            return
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+            return file
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        # Its holder has removed it between our two calls: a third process may have made, and locked, a new one.
+        file.close()

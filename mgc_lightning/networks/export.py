@@ -122,10 +122,8 @@ def export_network(
     report = ExportReport(target, notes=_notes(module, formats))
     remove_leftovers(target)
     with atomic_files(target) as together:
-        files = []
-        for name in dict.fromkeys(formats):
-            if name != "onnx" or "float32" in precisions:
-                files.append(_export(module, name, together))
+        whole = [name for name in dict.fromkeys(formats) if name != "onnx" or "float32" in precisions]
+        files = [_export(module, name, together) for name in whole]
         narrow = [precision for precision in dict.fromkeys(precisions) if precision != "float32"]
         files.extend(_narrowed(module, narrow, together) if narrow else [])
         with atomic_path(together / f"{STEM}.json") as temporary:

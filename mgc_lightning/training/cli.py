@@ -43,7 +43,7 @@ class SaveRunConfig(SaveConfigCallback):
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write `config.yaml` (`fit`) or `config_<stage>.yaml` on rank zero."""
-        name = "config.yaml" if stage == "fit" else f"config_{stage}.yaml"
+        name = "config.yaml" if stage == "fit" else f"config_{getattr(stage, 'value', stage)}.yaml"
         with atomic_path(run_folder(trainer) / name) as temporary:
             self.parser.save(self.config, temporary, skip_none=False, overwrite=True, multifile=False)
         for experiment in trainer.loggers:

@@ -51,6 +51,25 @@ def test_a_second_writer_is_refused_and_harms_nothing(tmp_path):
     assert not (tmp_path / ".set.lock").exists()
 
 
+def test_a_lock_that_its_holder_removed_meanwhile_is_none(tmp_path, monkeypatch):
+    """Between opening and locking the file, its holder ends: who locks what is no more there must look again."""
+    fcntl = pytest.importorskip("fcntl")
+    lock, flock, removed = tmp_path / ".set.lock", fcntl.flock, []
+
+    def late(file, how):
+        if not removed:
+            removed.append(lock.unlink())
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with only_writer(tmp_path / "set"):
+        assert removed
+        assert lock.exists()
+        with pytest.raises(MGCError, match="another process"), only_writer(tmp_path / "set"):
+            pass
+    assert not lock.exists()
+
+
 def running(process):
     try:
         state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]

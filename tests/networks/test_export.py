@@ -181,4 +181,4 @@ def test_command(tmp_path, capsys):
     with pytest.raises(SystemExit) as status:
         main(["export", "--checkpoint", str(checkpoint), "--output", str(checkpoint)])
     assert status.value.code == 2
-    assert "Could not write to" in capsys.readouterr().err
+    assert "could not be written" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 
 import numpy as np
@@ -192,7 +193,7 @@ def test_a_full_disk_is_one_clear_error(photos, tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(preparation, "write_shard", full)
+    monkeypatch.setattr(tarfile.TarFile, "addfile", full)
     with pytest.raises(MGCError, match="No space left"):
         prepare(open_source([photos / "in"]), tmp_path / "set", settings_of(photos))
     monkeypatch.undo()

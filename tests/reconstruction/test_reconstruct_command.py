@@ -115,7 +115,7 @@ def test_command_reports_bad_photographs_and_goes_on(tmp_path, network_file, pho
     assert "`abacus` cannot be used" in capsys.readouterr().err
     blocked = ["--checkpoint", network_file, "--output", photos[0], "--box", 1, 2, 30, 40]
     assert run("reconstruct", photos[0], *blocked) == 2
-    assert "Could not write to" in capsys.readouterr().err
+    assert "could not be written" in capsys.readouterr().err
 
 
 class Everywhere:
