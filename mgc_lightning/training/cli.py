@@ -28,6 +28,7 @@ from mgc_lightning.training.config_parser import ConfigParser, plain
 from mgc_lightning.training.flags import InFlags, gather_imports, in_flags, resolve_configs
 from mgc_lightning.training.keeping import KeepLastGood
 from mgc_lightning.training.last_checkpoint import find_last, find_requeued, read_or_name_another
+from mgc_lightning.training.lost_ranks import KnowRanks, lost_rank
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
 from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.same_run import RUN_KEY, continued_loggers, keep_metrics
@@ -169,13 +170,17 @@ class MGCCLI(LightningCLI):
         """Train.
 
         Raises:
-            MGCError: if none of the checkpoints that it was to write could be written.
+            MGCError: if none of the checkpoints that it was to write could be written, or another rank was lost.
             SystemExit: if a signal ended the training; its status is 128 and the number of the signal.
         """
         try:
             self.trainer.fit(*args, **kwargs)
         except SIGTERMException as stopped:
             raise SystemExit(stop_status(self.trainer)) from stopped
+        except RuntimeError as error:
+            if (why := lost_rank(self.trainer, error)) is None:
+                raise
+            raise MGCError(why) from error
         checkpoints = self.trainer.strategy.checkpoint_io
         if isinstance(checkpoints, AtomicCheckpointIO):
             checkpoints.check_written()
@@ -243,7 +248,7 @@ def _run(arguments: list[str]) -> MGCCLI:
         parser_kwargs={"parser_mode": "omegaconf+"},
         save_config_callback=SaveRunConfig,
         save_config_kwargs={"save_to_log_dir": False},
-        trainer_defaults={"use_distributed_sampler": False, "callbacks": [StopAtSignal(), KeepLastGood()]},
+        trainer_defaults={"use_distributed_sampler": False, "callbacks": [StopAtSignal(), KeepLastGood(), KnowRanks()]},
         seed_everything_default=0,
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,

@@ -9,6 +9,7 @@ import torch
 import yaml
 from training_runs import SMALL, finish, start, wait_for
 
+from mgc_lightning import Encoder, FaceNetwork, ResNet, load_face_model, save_network
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import _MACHINE
 from mgc_lightning.training.last_checkpoint import read_or_name_another
@@ -77,6 +78,29 @@ def test_a_killed_and_resumed_run_exports_what_the_unbroken_run_does(tmp_path) -
     best = [next(v for k, v in state["callbacks"].items() if k.startswith("ModelCheckpoint")) for state in states]
     assert [Path(state["best_model_path"]).name for state in best] == ["step=2.ckpt"] * 2
     assert [float(state["best_model_score"]) for state in best] == [1.0, 1.0]
+
+
+@pytest.mark.slow
+def test_what_a_training_started_from_need_not_be_there_when_it_goes_on(tmp_path) -> None:
+    """The record of the run names it all the same."""
+    torch.manual_seed(0)
+    model = load_face_model()
+    network = FaceNetwork(Encoder(ResNet(18, width=8), model.layout.total, 8), model, image_size=64)
+    begin = save_network(network, tmp_path / "begin.safetensors")
+    checkpoint = {"class_path": "lightning.pytorch.callbacks.ModelCheckpoint", "init_args": {"save_last": True}}
+    settings = {
+        "model": {"backbone": SMALL, "init": str(begin), "output_scaling": None},
+        "data": {"init_args": {"batch_size": 2, "train_size": 20}},
+        "trainer": {"max_steps": 1, "limit_val_batches": 0, "callbacks": [checkpoint]},
+    }
+    finish(start(tmp_path, settings), tmp_path)
+    begin.unlink()
+    settings["trainer"]["max_steps"] = 2
+    finish(start(tmp_path, settings, "--ckpt_path=last"), tmp_path)
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 2
+    assert last["mgc_hyperparameters"]["init"] == str(begin)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["model"]["init"] == str(begin)
 
 
 RUN = [{"class": "WandbLogger", "name": "p", "version": "k3x9"}]
