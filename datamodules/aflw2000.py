@@ -26,6 +26,7 @@ from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.photographs.plausible import check_plausible_landmarks
 from mgc_lightning.photographs.sources.known import read_mat_landmarks
 from mgc_lightning.structures import AlignedPhotos
+from mgc_lightning.training.loader_memory import end_where_nothing_can_be_sent
 
 Alignment = Literal["detector", "annotation"]
 """What photographs are aligned by; annotations give an upper bound."""
@@ -113,6 +114,7 @@ class AFLW2000DataModule(L.LightningDataModule):
             sampler=range(rank, len(self.files), world_size),
             num_workers=self.num_workers,
             collate_fn=collate,
+            worker_init_fn=end_where_nothing_can_be_sent,
         )
 
     def predict_dataloader(self) -> DataLoader[Any]:

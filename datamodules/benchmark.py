@@ -13,6 +13,7 @@ from datamodules.ranks import rank_of
 from mgc_lightning.evaluation.photo_sets import BenchmarkPhotos, collate
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.structures import AlignedPhotos
+from mgc_lightning.training.loader_memory import end_where_nothing_can_be_sent
 
 
 class BenchmarkDataModule(L.LightningDataModule):
@@ -80,4 +81,5 @@ class BenchmarkDataModule(L.LightningDataModule):
             sampler=range(rank, len(self.images), world_size),
             num_workers=self.num_workers,
             collate_fn=collate,
+            worker_init_fn=end_where_nothing_can_be_sent,
         )

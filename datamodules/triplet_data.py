@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.ranks import rank_of
 from datamodules.samplers import GlobalBatchSampler, ResumableLoader, unfinished_batches
 from mgc_lightning.structures import FaceTriplet
+from mgc_lightning.training.loader_memory import end_where_nothing_can_be_sent
 from mgc_lightning.training.module import MGCModule
 
 logger = logging.getLogger(__name__)
@@ -99,4 +100,5 @@ class TripletData(L.LightningDataModule):
             "num_workers": self.num_workers,
             "persistent_workers": self.num_workers > 0,
             "pin_memory": on_cuda,
+            "worker_init_fn": end_where_nothing_can_be_sent,
         }

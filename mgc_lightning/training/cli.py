@@ -28,6 +28,7 @@ from mgc_lightning.training.config_parser import ConfigParser, plain
 from mgc_lightning.training.flags import InFlags, gather_imports, in_flags, resolve_configs
 from mgc_lightning.training.keeping import KeepLastGood
 from mgc_lightning.training.last_checkpoint import find_last, find_requeued, read_or_name_another
+from mgc_lightning.training.loader_memory import loader_trouble
 from mgc_lightning.training.lost_ranks import KnowRanks, lost_rank
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
 from mgc_lightning.training.run_folder import run_folder
@@ -220,6 +221,10 @@ def run_training(arguments: list[str]) -> MGCCLI:
         raise MGCError(in_flags(str(error))) from error
     except OmegaConfBaseException as error:
         raise MGCError(f"The config cannot be resolved: {reason(error)}") from error
+    except RuntimeError as error:
+        if (why := loader_trouble(error)) is None:
+            raise
+        raise MGCError(in_flags(why)) from error
 
 
 def register_plugins() -> None:
