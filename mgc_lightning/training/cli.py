@@ -33,6 +33,7 @@ from mgc_lightning.training.lost_ranks import KnowRanks, lost_rank
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
 from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.same_run import RUN_KEY, continued_loggers, keep_metrics
+from mgc_lightning.training.short_help import FULL, short_help, wants_short_help
 from mgc_lightning.training.stop import StopAtSignal, stop_status
 from mgc_lightning.training.trust import check_size, trusted
 from mgc_lightning.training.wandb_mode import keep_offline_without_server, prepare_wandb
@@ -206,7 +207,12 @@ def run_training(arguments: list[str]) -> MGCCLI:
 
     Raises:
         MGCError: if a config, a checkpoint or a class that they name cannot be used; arguments are named as typed.
+        SystemExit: after the help.
     """
+    if (asked := wants_short_help(arguments)) is not None:
+        print(short_help(asked))
+        raise SystemExit(0)
+    arguments = ["--help" if argument == FULL else argument for argument in arguments]
     logging.basicConfig(format="%(message)s")
     for handler in logging.getLogger().handlers:
         handler.addFilter(InFlags())

@@ -165,3 +165,22 @@ def test_help_lists_the_choices(capsys) -> None:
     with pytest.raises(SystemExit):
         cli.main(["fit", "--help"])
     assert f"--model.rasterizer {{{','.join(get_args(RasterizerName))}}}" in capsys.readouterr().out
+
+
+def test_help_is_two_screens_and_names_what_there_is(capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", "--config", "quickstart", "--help"])
+    assert stop.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 100
+    assert max(map(len, lines)) <= 110
+    names = {line.split()[0] for line in lines if line.startswith("  ")}
+    wanted = {"quickstart", "mgcnet", "image_size", "SyntheticTriplets", "TripletDataModule", "NoWBenchmark"}
+    assert wanted | {"PixelConsistency", "SamePerson", "max_steps", "--ckpt_path"} <= names
+
+
+def test_every_argument_is_shown_where_all_are_asked_for(capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", "--help-all"])
+    assert stop.value.code == 0
+    assert "--trainer.reload_dataloaders_every_n_epochs" in capsys.readouterr().out
