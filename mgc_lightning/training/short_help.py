@@ -1,10 +1,11 @@
-"""The help of `fit`, `validate`, `test` and `predict` that fits two screens: what there is to choose from, and its keys."""
+"""The help of `fit`, `validate`, `test` and `predict`, of two screens: what there is to choose from, and its keys."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import textwrap
+import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ PURPOSES = {
 }
 FULL = "--help-all"
 """What shows every argument, Lightning's and those of each class."""
-WIDTH, COLUMN = 100, 24
+WIDTH, COLUMN = 108, 24
 TRAINER = {
     "max_steps": "after so many steps of the optimiser training ends; max_epochs likewise",
     "accelerator": "auto, cpu, gpu, mps; with devices=N, num_nodes=N, strategy=ddp",
@@ -80,7 +81,10 @@ def _sections(subcommand: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     yield f"data (--data NAME --data.KEY=VALUE; its keys: lightning {subcommand} --data.help NAME)", data
     if subcommand == "fit":
         yield "losses (rows of model.objective.extra; one of your own: docs/extend.md)", _losses()
-    yield "callbacks (--trainer.callbacks+=NAME --trainer.callbacks.KEY=VALUE; --trainer.callbacks.help NAME)", callbacks
+    yield (
+        "callbacks (--trainer.callbacks+=NAME --trainer.callbacks.KEY=VALUE; --trainer.callbacks.help NAME)",
+        callbacks,
+    )
     yield "trainer (--trainer.KEY=VALUE; more in Lightning's documentation)", list(TRAINER.items())
     yield (
         "and",
@@ -105,13 +109,15 @@ def _configs() -> list[tuple[str, str]]:
 
 
 def _model() -> list[tuple[str, str]]:
-    parameters = inspect.signature(MGCModule).parameters
+    parameters, hints = inspect.signature(MGCModule).parameters, typing.get_type_hints(MGCModule.__init__)
     rows = []
     for told in docstring_parser.parse(inspect.getdoc(MGCModule) or "").params:
         default: Any = parameters[told.arg_name].default
         text = " ".join((told.description or "").split()).rstrip(".")
         if told.arg_name == "backbone":
             text += f": {', '.join(f'mgc_lightning.encoders.{name}' for name in BACKBONES)}, or yours"
+        if typing.get_origin(hints[told.arg_name]) is typing.Literal:
+            text += f": {', '.join(typing.get_args(hints[told.arg_name]))}"
         plain = isinstance(default, int | float | str)
         rows.append((told.arg_name, f"{text} (default: {default})" if plain else text))
     return rows
@@ -123,8 +129,7 @@ def _classes(package: str, base: type) -> list[tuple[str, str]]:
         found = [getattr(module, name) for name in module.__all__]
     except (ImportError, AttributeError):  # a folder of the user's hides ours: told where one of ours is named
         return []
-    ours = [each for each in found if inspect.isclass(each) and issubclass(each, base)]
-    return [(each.__name__, _first_line(each)) for each in ours if not inspect.isabstract(each)]
+    return [(each.__name__, _first_line(each)) for each in found if inspect.isclass(each) and issubclass(each, base)]
 
 
 def _losses() -> list[tuple[str, str]]:

@@ -162,9 +162,10 @@ def test_what_a_class_refuses_is_one_message(options, message, capsys) -> None:
 
 
 def test_help_lists_the_choices(capsys) -> None:
-    with pytest.raises(SystemExit):
-        cli.main(["fit", "--help"])
-    assert f"--model.rasterizer {{{','.join(get_args(RasterizerName))}}}" in capsys.readouterr().out
+    for flag, shown in (("--help", ", ".join), ("--help-all", ",".join)):
+        with pytest.raises(SystemExit):
+            cli.main(["fit", flag])
+        assert shown(get_args(RasterizerName)) in " ".join(capsys.readouterr().out.split())
 
 
 def test_help_is_two_screens_and_names_what_there_is(capsys) -> None:
@@ -177,10 +178,3 @@ def test_help_is_two_screens_and_names_what_there_is(capsys) -> None:
     names = {line.split()[0] for line in lines if line.startswith("  ")}
     wanted = {"quickstart", "mgcnet", "image_size", "SyntheticTriplets", "TripletDataModule", "NoWBenchmark"}
     assert wanted | {"PixelConsistency", "SamePerson", "max_steps", "--ckpt_path"} <= names
-
-
-def test_every_argument_is_shown_where_all_are_asked_for(capsys) -> None:
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["fit", "--help-all"])
-    assert stop.value.code == 0
-    assert "--trainer.reload_dataloaders_every_n_epochs" in capsys.readouterr().out
