@@ -10,12 +10,14 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import lightning as L
 import torch
 from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loops.evaluation_loop import RestartStage
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from mgc_lightning.training.checkpoint_io import last_failure
@@ -45,7 +47,13 @@ class StopAtSignal(L.Callback):
     def __init__(self) -> None:
         self.received = 0
         self.checkpoint: Path | None = None
+        self._trainer: L.Trainer | None = None
         self._validation_due = False
+        self._validated = 0
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Keep the trainer, which says whether a validation is due."""
+        self._trainer = trainer
 
     def on_sanity_check_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Listen from now on."""
@@ -90,9 +98,29 @@ class StopAtSignal(L.Callback):
         if trainer.world_size == 1 and not trainer.fit_loop.done:
             _end(trainer, self.received)
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Note after which batch it was; checkpoints that it leads to are written later."""
+        if not trainer.sanity_checking:
+            self._validated = trainer.fit_loop.total_batch_idx
+
     def state_dict(self) -> dict[str, bool]:
-        """Tell a checkpoint whether its validation was interrupted."""
-        return {"validation_due": self._validation_due}
+        """Tell a checkpoint whether its validation was interrupted, or is only due: Lightning would go on behind it."""
+        due = self._validation_due
+        if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING and self._trainer.training:
+            loop = self._trainer.fit_loop
+            fetcher = loop._data_fetcher
+            new = self._validated != loop.total_batch_idx
+            due = due or (fetcher is not None and new and loop.epoch_loop._should_check_val_fx(fetcher))
+        return {"validation_due": due}
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Count a batch as done whose checkpoint was written at its end, before the validation that is due."""
+        state = checkpoint.get("callbacks", {}).get(self.state_key) or {}
+        loops = checkpoint.get("loops", {}).get("fit_loop", {})
+        progress = loops.get("epoch_loop.batch_progress")
+        if state.get("validation_due") and progress:
+            for part in (progress["total"], progress["current"]):
+                part["completed"] = part["processed"]
 
     def load_state_dict(self, state_dict: dict[str, bool]) -> None:
         """Take over what a checkpoint says."""

@@ -431,6 +431,13 @@ def make_onnx(folder):
     return folder / "network.onnx"
 
 
+def make_pt2(folder):
+    from mgc_lightning.networks.export import export_network
+
+    export_network(network(), folder, ["torch"])
+    return folder / "network.pt2"
+
+
 def loaded(file):
     from mgc_lightning.networks.files import load_network
 
@@ -566,6 +573,7 @@ TARGETS = {
     "checkpoint-network": Target(make_checkpoint, loaded, guarded=True),
     "network-safetensors": Target(make_safetensors, loaded, guarded=True),
     "network-onnx": Target(make_onnx, program, guarded=True),
+    "network-pt2": Target(make_pt2, program, guarded=True),
     "official-weights": Target(make_official_weights, official_weights, guarded=True),
     "config": Target(text("c.yaml", CONFIG), config),
 }  # fmt: skip

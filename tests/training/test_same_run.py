@@ -1,5 +1,6 @@
 """A resumed run is the same run: folder, id, best score, rates; and a damaged checkpoint names a good one."""
 
+import csv
 import os
 import signal
 from pathlib import Path
@@ -48,6 +49,56 @@ def scored(root: Path) -> dict:
         "data": {"init_args": {"batch_size": 2, "train_size": 200}},
         "trainer": {"max_steps": 6, "val_check_interval": 2, "callbacks": callbacks, "logger": logger},
     }
+
+
+KILLED = """
+import os, pathlib, signal
+import lightning as L
+
+class Killed(L.Callback):
+    '''Kill the first run in the validation after step 4.'''
+
+    def on_validation_batch_start(self, trainer, *rest):
+        mark = pathlib.Path(trainer.default_root_dir) / "killed"
+        if trainer.global_step == 4 and not mark.exists() and mark.parent.name == "broken":
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_a_validation_that_was_killed_is_done_by_the_next_run(tmp_path) -> None:
+    """Its checkpoint was written before it; Lightning takes the validation of such a step for done."""
+    (tmp_path / "killing.py").write_text(KILLED)
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    checkpoint = "lightning.pytorch.callbacks.ModelCheckpoint"
+    each = {"every_n_train_steps": 1, "save_last": True, "save_on_train_epoch_end": False}
+    best = {"monitor": "val/nme", "filename": "best-{step}", "save_on_train_epoch_end": False}
+    callbacks = [
+        {"class_path": "killing.Killed"},
+        {"class_path": checkpoint, "init_args": each},
+        {"class_path": checkpoint, "init_args": best},
+    ]
+
+    def settings(root: Path) -> dict:
+        init_args = {"save_dir": str(root / "runs"), "name": "p"}
+        logger = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": init_args}
+        return {
+            "model": {"backbone": SMALL, "image_size": 32},
+            "data": {"init_args": {"batch_size": 1, "train_size": 100, "val_size": 1}},
+            "trainer": {"max_steps": 8, "val_check_interval": 4, "logger": logger, "callbacks": callbacks},
+        }
+
+    def scores(root: Path) -> dict[int, float]:
+        rows = [row for file in root.rglob("metrics*.csv") for row in csv.DictReader(file.open())]
+        return {int(row["step"]): round(float(row["val/nme"]), 5) for row in rows if row.get("val/nme")}
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    finish(start(whole, settings(whole), PYTHONPATH=paths), whole)
+    finish(start(broken, settings(broken), PYTHONPATH=paths), broken, -signal.SIGKILL)
+    finish(start(broken, settings(broken), "--ckpt_path=last", PYTHONPATH=paths), broken)
+    assert scores(broken) == scores(whole)
+    assert len(scores(whole)) == 2
 
 
 @pytest.mark.slow
