@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-COMMAND_LINE = ("commands/", "arguments/", "cli.py", "training/cli.py", "training/flags.py", "training/stop.py")
+COMMAND_LINE = (
+    "commands/",
+    "arguments/",
+    "cli.py",
+    *(f"training/{name}.py" for name in ("cli", "flags", "short_help", "stop")),
+)
 """Files that make the command line."""
-WHOLE_COMMAND = re.compile(r"\b(mgc|lightning|pip|python)\b[^`]*$|^[^`]*\b(bfm09|--name)\b")
+WHOLE_COMMAND = re.compile(r"\b(mgc|lightning|pip|python|docker)\b[^`]*$|^[^`]*\b(bfm09|--name)\b")
 
 
 def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""Commands on full and on read-only disks; `python tests/disks/run.py` tries all of them."""
+"""Commands on full and on read-only disks; `python tests/disks/try_disks.py` tries all of them."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-RUN = Path(__file__).with_name("run.py")
+RUN = Path(__file__).with_name("try_disks.py")
 QUICK = ["--shares", "0.5", "--", "benchmark realy", "face-model import", "prepare", "benchmark submit realy"]
 
 

@@ -1,4 +1,4 @@
-"""Run every command that writes on full and on read-only disks: `python tests/disks/run.py`.
+"""Run every command that writes on full and on read-only disks: `python tests/disks/try_disks.py`.
 
 Each trial has a file system of its own in a name space of its own (Linux; root, or user name spaces): smaller than what
 the command writes, or read-only. Right is: status 2, one sentence that says why, and no file that is not whole. `raw`:
