@@ -49,7 +49,8 @@ def outcome(folder: Path) -> dict:
     last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     scores = [state["best_model_score"] for name, state in last["callbacks"].items() if "val/nme" in name]
     left = [path.name for path in run.rglob(".*")]
-    return {"step": last["global_step"], "weights": last["state_dict"], "best": None if scores[0] is None else float(scores[0]), "left": left}
+    best = None if scores[0] is None else float(scores[0])
+    return {"step": last["global_step"], "weights": last["state_dict"], "best": best, "left": left}
 
 
 def same(ours: dict, whole: dict) -> str:
