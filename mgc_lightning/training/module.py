@@ -228,7 +228,8 @@ class MGCModule(L.LightningModule):
         checkpoint[HYPERPARAMETERS_KEY] = self.hyperparameters
         checkpoint["mgc_random_state"] = capture_random_state()
         checkpoint["mgc_skipped_steps"] = self.guard.skipped
-        checkpoint[RUN_KEY] = describe_run(self.trainer)
+        if self._trainer is not None:
+            checkpoint[RUN_KEY] = describe_run(self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse the checkpoint of another network or face model; go on as the same run, at the config's rates."""
