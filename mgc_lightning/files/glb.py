@@ -37,12 +37,23 @@ def read_glb_scene(path: Path) -> trimesh.Scene:
         for part in mesh["primitives"]:
             if "COLOR_0" in part["attributes"]:
                 part["attributes"][_KEPT] = part["attributes"].pop("COLOR_0")
-    text = json.dumps(content).encode()
-    text += b" " * (-len(text) % 4)
-    head = struct.pack("<4sII", b"glTF", 2, 20 + len(text) + len(data) - end) + struct.pack("<I4s", len(text), b"JSON")
-    stream = io.BytesIO(head + text + data[end:])
+    stream = io.BytesIO(pack_glb(content, data[end:]))
     resolver = trimesh.resolvers.FilePathResolver(str(path))
     return trimesh.load_scene(stream, file_type="glb", resolver=resolver, process=False, maintain_order=True)
+
+
+def pack_glb(content: dict[str, Any], chunks: bytes) -> bytes:
+    """Put a GLB together of its description and the chunks that follow it (glTF 2.0, 4.4).
+
+    Example:
+        >>> packed = pack_glb({"asset": {"version": "2.0"}}, b"")
+        >>> packed[:4], len(packed) % 4
+        (b'glTF', 0)
+    """
+    text = json.dumps(content, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    head = struct.pack("<4sII", b"glTF", 2, 20 + len(text) + len(chunks)) + struct.pack("<I4s", len(text), b"JSON")
+    return head + text + chunks
 
 
 def glb_colors(part: trimesh.Trimesh, source: object) -> Float[NDArray, "N 3"] | None:

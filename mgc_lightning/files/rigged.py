@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.colors import srgb_to_linear
+from mgc_lightning.files.glb import pack_glb
 
 _FLOAT, _UINT = 5126, 5125
 _ARRAYS, _ELEMENTS = 34962, 34963
@@ -124,7 +124,7 @@ def write_rigged_glb(
         "buffers": [{"byteLength": len(parts.data)}],
     }
     with atomic_path(target) as temporary:
-        temporary.write_bytes(_pack(content, bytes(parts.data)))
+        temporary.write_bytes(pack_glb(content, struct.pack("<I4s", len(parts.data), b"BIN\0") + parts.data))
     return target
 
 
@@ -185,11 +185,3 @@ def _check(
         numbers += [motion.times, motion.weights, motion.rotations]
     if not all(np.isfinite(each).all() for each in numbers):
         raise MGCError(f"{path}: a number of its mesh or its motion is not finite")
-
-
-def _pack(content: dict[str, Any], data: bytes) -> bytes:
-    text = json.dumps(content, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 4)
-    total = 12 + 8 + len(text) + 8 + len(data)
-    head = struct.pack("<4sII", b"glTF", 2, total) + struct.pack("<I4s", len(text), b"JSON")
-    return head + text + struct.pack("<I4s", len(data), b"BIN\0") + data

@@ -39,10 +39,9 @@ def to_picture(image: Float[Tensor, "_ H W"] | Real[NDArray, "H W *channels"]) -
     if isinstance(image, Tensor):
         rounded = image.detach().float().nan_to_num().clamp_(0, 1).mul_(255).round_()  # in place: it may be large
         array = rounded.to(torch.uint8).cpu().numpy()
+        array = np.moveaxis(array, 0, -1) if array.ndim == 3 else array
     else:
         array = np.asarray(image)
-    if isinstance(image, Tensor) and array.ndim == 3:
-        array = np.moveaxis(array, 0, -1)
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3):

@@ -104,10 +104,10 @@ class MGCCLI(LightningCLI):
         """Give the checkpoint that will be read: the one that is named, the last run's, or that of a requeued job."""
         path = self.config[subcommand].get("ckpt_path")
         if subcommand == "fit" and path in (None, "last"):
-            trainer = plain(self._parser(subcommand), self.config[subcommand])["trainer"]
             if path is None:
-                requeued = find_requeued(trainer["default_root_dir"])
+                requeued = find_requeued(self.config[subcommand].trainer.default_root_dir)
                 return None if requeued is None else str(requeued)
+            trainer = plain(self._parser(subcommand), self.config[subcommand])["trainer"]
             if (last := find_last(trainer)) is not None:
                 self.config[subcommand]["ckpt_path"] = path = str(last)
         return None if path in (None, "", "best", "last", "hpc", "registry") else str(path)

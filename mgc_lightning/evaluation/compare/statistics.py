@@ -21,6 +21,8 @@ LONGEST = 100.0
 """mm; what is farther falls into the last bin, where no median is."""
 ROWS = 64
 """Resamples at a time: a pool has tens of thousands of bins."""
+HEADLINES: dict[Protocol, str] = {"now": "median", "realy": "all"}
+"""The column by which methods are compared: NoW's median of all distances, REALY's mean of the regions."""
 FEW = 10
 """People below which an interval is too narrow to be trusted."""
 
@@ -87,8 +89,8 @@ class Comparison:
 
     @property
     def headline(self) -> str:
-        """The column by which methods are compared: NoW's median of all distances, REALY's mean of the regions."""
-        return "median" if self.protocol == "now" else "all"
+        """The column by which its methods are compared."""
+        return HEADLINES[self.protocol]
 
     @property
     def people(self) -> int:
@@ -124,7 +126,7 @@ def compare(methods: Sequence[Method], left_out: Sequence[str] = (), seed: int =
     weights = np.concatenate([np.ones((1, len(subjects))), weights])
     protocol = methods[0].protocol
     columns = [(_now if protocol == "now" else _realy)(method, subjects, weights) for method in methods]
-    headline = "median" if protocol == "now" else "all"
+    headline = HEADLINES[protocol]
     rows = []
     for method, found in zip(methods, columns, strict=True):
         scores = {name: _estimate(values) for name, values in found.items()}

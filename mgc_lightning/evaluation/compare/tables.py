@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from mgc_lightning.evaluation.compare.statistics import FEW, Comparison, Estimate, Row
+from mgc_lightning.evaluation.compare.statistics import FEW, LEVEL, RESAMPLES, Comparison, Estimate, Row
 from mgc_lightning.evaluation.now.curve import draw_curves
 from mgc_lightning.files.atomic import atomic_path
 
@@ -27,7 +27,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "images": len(comparison.methods[0].images),
         "people": comparison.people,
         "left_out": comparison.left_out,
-        "interval": "95 %, people resampled 2000 times, the same ones for all methods",
+        "interval": f"{100 * LEVEL:.0f} %, people resampled {RESAMPLES} times, the same ones for all methods",
         "methods": [
             {
                 "name": row.name,

@@ -16,8 +16,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from mgc_lightning.evaluation.scan.backgrounds import draw_background
-from mgc_lightning.evaluation.scan.heads import UPRIGHT
 from mgc_lightning.evaluation.scan.plan import Light, PhotographPlan
+from mgc_lightning.evaluation.scan.points import UPRIGHT
 from mgc_lightning.evaluation.scan.surfaces import Surface
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.rendering.renderer import FaceRenderer, render_attributes

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from mgc_lightning.arguments.checked import checked
 from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.scan.heads import UPRIGHT
-from mgc_lightning.evaluation.scan.points import find_points, read_scan_points
+from mgc_lightning.evaluation.scan.points import find_points, points_in_mm
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.glb import read_glb_scene
@@ -23,8 +22,7 @@ from mgc_lightning.files.mesh import read_mesh, write_mesh
 from mgc_lightning.files.reading import reading
 from mgc_lightning.fitting.scan_fit import ScanFit, fit_scan
 from mgc_lightning.fitting.scan_settings import ScanFitSettings
-from mgc_lightning.metrics.now.landmarks import order_problem, unit_problem
-from mgc_lightning.metrics.now.names import UNIT_TO_MM, Unit
+from mgc_lightning.metrics.now.names import Unit
 
 
 @dataclass(frozen=True)
@@ -75,17 +73,9 @@ def fit_scan_file(
     """
     scan = Path(scan)
     given = find_points(scan) if points is None else Path(points)
-    verts, found = _read_points(scan), read_scan_points(given)
-    fallback = 1000.0 if scan.suffix.lower() == ".glb" else 1.0
-    to_mm = UNIT_TO_MM[unit] if unit else found.scale_to_mm or fallback
-    seven = found.landmarks7 * to_mm
-    problem = unit_problem(seven, "mm")
-    if problem:
-        raise MGCError(f"{given}: {problem}; give the scan's `unit`")
-    problem = order_problem(seven, np.array(UPRIGHT))
-    if problem:
-        raise MGCError(f"{given}: {problem}")
-    landmarks = seven if found.landmarks68 is None else found.landmarks68 * to_mm
+    verts = _read_points(scan)
+    found, to_mm = points_in_mm(scan, given, unit)
+    landmarks = found.landmarks7 if found.landmarks68 is None else found.landmarks68
     return FittedScan(scan, fit_scan(face_model, verts * to_mm, landmarks, settings), to_mm)
 
 

@@ -13,26 +13,14 @@ from numpy.typing import NDArray
 
 from mgc_lightning.arguments.checked import checked
 from mgc_lightning.errors import MGCError
-from mgc_lightning.evaluation.scan.points import find_points, read_scan_points
+from mgc_lightning.evaluation.scan.points import UPRIGHT, find_points, points_in_mm
 from mgc_lightning.evaluation.scan.settings import Votes
 from mgc_lightning.files.textured import TexturedMesh, read_textured_mesh
 from mgc_lightning.geometry.alignment import similarity_fit
 from mgc_lightning.geometry.closest_points import ClosestPoints
-from mgc_lightning.metrics.now.landmarks import order_problem, unit_problem
-from mgc_lightning.metrics.now.names import UNIT_TO_MM, Unit
+from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scan import NoWScan, crop_scan
 
-UPRIGHT = (
-    (-44.0, 31.0, 56.0),
-    (-18.0, 29.0, 64.0),
-    (18.0, 29.0, 64.0),
-    (44.0, 31.0, 56.0),
-    (0.0, -19.0, 84.0),
-    (-24.0, -39.0, 73.0),
-    (24.0, -39.0, 73.0),
-)
-"""NoW's seven points, mm, of a face that looks ahead: x to the viewer's right, y up, z toward the viewer. A head's
-frame is its scan's, turned and shifted onto them, so that cameras do not depend on any face model."""
 DENSE = 10_000
 """Scan vertices in NoW's ball below which the surface is sampled instead: votes of a coarse scan's vertices would count
 the regions that its writer kept fine (a scan of NoW has 20,000)."""
@@ -113,19 +101,10 @@ def read_head(
         ('anna', (7, 3), False)
     """
     path = Path(path)
-    points = None if points is None else Path(points)
     mesh = read_textured_mesh(path)
-    given = points or find_points(path)
-    found = read_scan_points(given)
-    fallback = 1000.0 if path.suffix.lower() == ".glb" else 1.0
-    scale = UNIT_TO_MM[unit] if unit else found.scale_to_mm or fallback
-    seven = found.landmarks7 * scale
-    problem = unit_problem(seven, "mm")
-    if problem:
-        raise MGCError(f"{given}: {problem}; give the scan's `unit`")
-    swapped = order_problem(seven, np.array(UPRIGHT))
-    if swapped:
-        raise MGCError(f"{given}: {swapped}")
+    given = find_points(path) if points is None else Path(points)
+    found, scale = points_in_mm(path, given, unit)
+    seven = found.landmarks7
     mesh = replace(mesh, points=mesh.points * scale, verts=mesh.verts * scale)
     surface = ClosestPoints(mesh.verts, mesh.faces)
     away = float(surface.query(seven).distances.mean())

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from mgc_lightning.evaluation.scan.heads import UPRIGHT
+from mgc_lightning.evaluation.scan.points import UPRIGHT
 from mgc_lightning.evaluation.scan.settings import Background, LightKind, PhotographSettings
 
 LIGHTS, BACKGROUNDS = get_args(LightKind), get_args(Background)

@@ -16,12 +16,26 @@ from mgc_lightning.evaluation.now.dataset import read_picked_points
 from mgc_lightning.files.arrays import read_npy
 from mgc_lightning.files.reading import excerpt, reading, reason
 from mgc_lightning.files.text import parse_json, read_text
-from mgc_lightning.metrics.now.landmarks import INDEX_IN_68, as_landmarks
+from mgc_lightning.metrics.now.landmarks import INDEX_IN_68, as_landmarks, order_problem, unit_problem
+from mgc_lightning.metrics.now.names import UNIT_TO_MM, Unit
 
 SUFFIXES = (".json", ".txt", ".npy", ".pp")
 ENDINGS = ("", "_landmarks", "_points", ".points")
 """What follows a scan's stem in the name of its points, where they are not named on the command line."""
 KEYS = {"landmarks7": 7, "landmarks68": 68}
+
+
+UPRIGHT = (
+    (-44.0, 31.0, 56.0),
+    (-18.0, 29.0, 64.0),
+    (18.0, 29.0, 64.0),
+    (44.0, 31.0, 56.0),
+    (0.0, -19.0, 84.0),
+    (-24.0, -39.0, 73.0),
+    (24.0, -39.0, 73.0),
+)
+"""NoW's seven points, mm, of a face that looks ahead: x to the viewer's right, y up, z toward the viewer. A head's
+frame is its scan's, turned and shifted onto them, so that cameras do not depend on any face model."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +102,30 @@ def read_scan_points(path: Path) -> ScanPoints:
     with reading(path, "could not be read as points"):
         content = _read(path, suffix)
     return _from_object(content, path) if isinstance(content, Mapping) else _from_arrays([_array(content, path)], path)
+
+
+def points_in_mm(scan: Path, given: Path, unit: Unit | None = None) -> tuple[ScanPoints, float]:
+    """Read the points of a scan in mm, and how many mm its unit has.
+
+    Args:
+        scan: of whose format the unit is where nothing else says it: metres for .glb, else mm.
+        given: the file of its points.
+        unit: of both; else what the file of points says.
+
+    Raises:
+        MGCError: if the points cannot be read, or their unit or their order cannot be true.
+    """
+    found = read_scan_points(given)
+    fallback = 1000.0 if scan.suffix.lower() == ".glb" else 1.0
+    scale = UNIT_TO_MM[unit] if unit else found.scale_to_mm or fallback
+    seven = found.landmarks7 * scale
+    problem = unit_problem(seven, "mm")
+    if problem:
+        raise MGCError(f"{given}: {problem}; give the scan's `unit`")
+    problem = order_problem(seven, np.array(UPRIGHT))
+    if problem:
+        raise MGCError(f"{given}: {problem}")
+    return ScanPoints(seven, None if found.landmarks68 is None else found.landmarks68 * scale, 1.0), scale
 
 
 def _read(path: Path, suffix: str) -> Any:
