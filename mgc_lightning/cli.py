@@ -40,6 +40,10 @@ COMMANDS: dict[str, Command | Group] = {
         "mgc_lightning.commands.models:models",
         "list the trained networks that come with the package: size, input, face model, licences, scores",
     ),
+    "sweep": Command(
+        "mgc_lightning.commands.sweep:sweep",
+        "run a W&B sweep file without account or server: trials as processes, pruned, resumed, compared",
+    ),
     "import-official": Command(
         "mgc_lightning.commands.import_official:import_official",
         "convert official TensorFlow-1 weights (MGCNet, FaceNet, ImageNet's ResNet-50) to safetensors",

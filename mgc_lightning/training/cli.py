@@ -25,7 +25,7 @@ from mgc_lightning.networks.files import SMALL
 from mgc_lightning.own_code import PLUGINS, import_modules
 from mgc_lightning.training.checkpoint_io import AtomicCheckpointIO
 from mgc_lightning.training.config_parser import ConfigParser, plain
-from mgc_lightning.training.flags import InFlags, gather_imports, in_flags, resolve_configs
+from mgc_lightning.training.flags import InFlags, gather_imports, in_flags, resolve_configs, spread_mappings
 from mgc_lightning.training.keeping import KeepLastGood
 from mgc_lightning.training.last_checkpoint import find_last, find_requeued, read_or_name_another
 from mgc_lightning.training.loader_memory import loader_trouble
@@ -35,6 +35,8 @@ from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.same_run import RUN_KEY, continued_loggers, keep_metrics
 from mgc_lightning.training.short_help import FULL, short_help, wants_short_help
 from mgc_lightning.training.stop import StopAtSignal, stop_status
+from mgc_lightning.training.sweep_trial import ReportToSweep
+from mgc_lightning.training.trial_link import trial_link
 from mgc_lightning.training.trust import check_size, trusted
 from mgc_lightning.training.wandb_mode import keep_offline_without_server, prepare_wandb
 
@@ -253,15 +255,17 @@ def register_plugins() -> None:
 
 def _run(arguments: list[str]) -> MGCCLI:
     register_plugins()
+    link = trial_link()
+    always = [StopAtSignal(), KeepLastGood(), KnowRanks(), *([] if link is None else [ReportToSweep(link)])]
     return MGCCLI(
         MGCModule,
         parser_class=ConfigParser,
         parser_kwargs={"parser_mode": "omegaconf+"},
         save_config_callback=SaveRunConfig,
         save_config_kwargs={"save_to_log_dir": False},
-        trainer_defaults={"use_distributed_sampler": False, "callbacks": [StopAtSignal(), KeepLastGood(), KnowRanks()]},
+        trainer_defaults={"use_distributed_sampler": False, "callbacks": always},
         seed_everything_default=0,
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,
-        args=gather_imports(resolve_configs(arguments)),
+        args=gather_imports(resolve_configs(spread_mappings(arguments))),
     )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import re
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from mgc_lightning.errors import MGCError, nearest
 from mgc_lightning.files.places import configs_folder
 from mgc_lightning.training.config_files import check_config
+
+PARTS = ("--model", "--data", "--trainer")
 
 
 def find_config(name: str) -> Path:
@@ -50,6 +56,41 @@ def resolve_configs(arguments: list[str]) -> list[str]:
         elif flag in ("--config", "-c") and index + 1 < len(arguments):
             resolved[index + 1] = str(find_config(arguments[index + 1]))
     return resolved
+
+
+def spread_mappings(arguments: list[str]) -> list[str]:
+    """Turn a mapping for a whole part of the config, which a nested sweep of W&B sends, into what it sets.
+
+    As one value it would set everything beside that back to defaults.
+
+    Example:
+        >>> spread_mappings(["fit", "--model={'objective': {'weights': {'pixel': 0.7, 'ssim': None}}}"])
+        ['fit', '--model.objective.weights.pixel=0.7', '--model.objective.weights.ssim=null']
+    """
+    spread: list[str] = []
+    for argument in arguments:
+        flag, equals, value = argument.partition("=")
+        mapping = _mapping(value) if equals and flag in PARTS else None
+        spread += [argument] if mapping is None else _leaves(flag, mapping)
+    return spread
+
+
+def _mapping(text: str) -> dict[str, Any] | None:
+    for read in (ast.literal_eval, yaml.safe_load):
+        try:
+            found = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, yaml.YAMLError):
+            continue
+        if isinstance(found, dict) and found and "class_path" not in found:
+            return found
+    return None
+
+
+def _leaves(flag: str, value: Any) -> list[str]:
+    """Go down to what is no mapping, or is a class with its arguments."""
+    if isinstance(value, dict) and value and "class_path" not in value:
+        return [leaf for key, inner in value.items() for leaf in _leaves(f"{flag}.{key}", inner)]
+    return [f"{flag}={value if isinstance(value, str) else json.dumps(value)}"]
 
 
 def gather_imports(arguments: list[str]) -> list[str]:

@@ -22,11 +22,11 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from mgc_lightning.training.checkpoint_io import last_failure
 from mgc_lightning.training.run_folder import run_folder
+from mgc_lightning.training.trial_link import in_sweep
 
 logger = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-_SWEEP = "WANDB_SWEEP_ID"
 
 
 class StopAtSignal(L.Callback):
@@ -147,13 +147,13 @@ class StopAtSignal(L.Callback):
 def stop_status(trainer: L.Trainer) -> int:
     """Give the exit status of a training that a signal ended: 128 and its number.
 
-    A sweep's trial that W&B stops ends with 0, or its agent would count it as failed; so do the processes that
+    A sweep's trial that is stopped ends with 0, or W&B's agent would count it as failed; so do the processes that
     Lightning started beside the first, or it would kill the first for their status.
     """
     callbacks = getattr(trainer, "callbacks", [])
     received = max([callback.received for callback in callbacks if isinstance(callback, StopAtSignal)], default=0)
     beside_the_first = trainer.local_rank > 0 and "TORCHELASTIC_RUN_ID" not in os.environ
-    if os.environ.get(_SWEEP) or beside_the_first:
+    if in_sweep() or beside_the_first:
         return 0
     return 128 + (received or signal.SIGTERM)
 

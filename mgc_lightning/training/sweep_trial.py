@@ -1,0 +1,93 @@
+"""A training that is a trial of `mgc sweep`: it reports at every validation, and ends where others do better."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+import lightning as L
+
+from mgc_lightning.errors import MGCError, nearest, require
+from mgc_lightning.files.processes import end_with_parent
+from mgc_lightning.training.run_folder import run_folder
+from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, STUDY, TrialLink
+
+
+class ReportToSweep(L.Callback):
+    """Report the sweep's metric after every validation; stop as at SIGTERM where the sweep says so.
+
+    Args:
+        link: to the sweep.
+
+    Raises:
+        MGCError: if the metric is not among what is logged, with the nearest that is.
+    """
+
+    def __init__(self, link: TrialLink) -> None:
+        self.link = link
+        self.validations = 0
+        self._trial: Any = None
+        if os.getppid() == link.parent:
+            end_with_parent()
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Find the trial in the sweep's storage."""
+        if stage == "fit" and trainer.is_global_zero:
+            self._trial = open_trial(self.link)
+            self._trial.set_user_attr(FOLDER, str(run_folder(trainer)))
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Report; the training stops after its next step if it is to end early."""
+        if self._trial is None or trainer.sanity_checking:
+            return
+        self.validations += 1
+        score = trainer.callback_metrics.get(self.link.metric)
+        if score is None:
+            logged = sorted(str(name) for name in trainer.callback_metrics)
+            near = nearest(self.link.metric, logged)
+            hint = f" Did you mean `{near}`?" if near else ""
+            raise MGCError(
+                f"The sweep's metric `{self.link.metric}` is not logged by a validation; logged are "
+                f"{', '.join(logged)}.{hint}"
+            )
+        self._trial.report(float(score), self.validations)
+        last = trainer.max_steps > 0 and trainer.global_step >= trainer.max_steps
+        if self.link.first and not last and self._trial.should_prune():
+            self._trial.set_user_attr(PRUNED, self.validations)
+            print(
+                f"Stopped after {self.validations} validations: {self.link.metric} {float(score):.4g} is not among the "
+                f"best 1 in {self.link.eta}.",
+                file=sys.stderr,
+                flush=True,
+            )
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Say that it came to its end."""
+        if self._trial is not None:
+            self._trial.set_user_attr(ENDED, self.validations)
+
+
+def open_storage(address: str) -> Any:
+    """Open a sweep's storage; writers wait for each other."""
+    require("optuna", "sweep")
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.storages.RDBStorage(address, engine_kwargs={"connect_args": {"timeout": 120}})
+
+
+def open_trial(link: TrialLink) -> Any:
+    """Give Optuna's trial."""
+    storage = open_storage(link.storage)
+    import optuna
+
+    pruner: Any = optuna.pruners.NopPruner()
+    if link.first:
+        pruner = optuna.pruners.SuccessiveHalvingPruner(link.first, link.eta)
+    # The sweep has drawn the parameters already: a sampler that draws nothing by itself.
+    sampler = optuna.samplers.RandomSampler()
+    study = optuna.load_study(study_name=STUDY, storage=storage, sampler=sampler, pruner=pruner)
+    return optuna.trial.Trial(study, link.trial)

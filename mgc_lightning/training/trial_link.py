@@ -1,0 +1,55 @@
+"""What a trial of `mgc sweep` is told of its sweep, by its environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+
+VARIABLE = "MGC_SWEEP_TRIAL"
+OF_WANDB = "WANDB_SWEEP_ID"
+STUDY = "sweep"
+"""Name of the only study in a sweep's storage."""
+ENDED, PRUNED, FOLDER = "ended", "pruned", "folder"
+"""Attributes of a trial: it came to its end, it was stopped early, the folder of its run."""
+
+
+@dataclass(frozen=True)
+class TrialLink:
+    """Lead from a trial to its sweep.
+
+    Attributes:
+        storage: address of Optuna's storage.
+        trial: Optuna's id of the trial.
+        metric: what is reported.
+        first: validations after which it is first compared with others; 0 if it never is.
+        eta: one in so many goes on.
+        parent: process of the sweep, without which a trial ends.
+
+    Example:
+        >>> link = TrialLink("sqlite:///sweep.db", 4, "val/posed", 2, 3, parent=1)
+        >>> json.loads(link.environment()[VARIABLE])["metric"]
+        'val/posed'
+    """
+
+    storage: str
+    trial: int
+    metric: str
+    first: int
+    eta: int
+    parent: int
+
+    def environment(self) -> dict[str, str]:
+        """Give the variable that hands it on."""
+        return {VARIABLE: json.dumps(asdict(self))}
+
+
+def trial_link() -> TrialLink | None:
+    """Give the link of this process; None if it is no trial of `mgc sweep`."""
+    given = os.environ.get(VARIABLE)
+    return None if not given else TrialLink(**json.loads(given))
+
+
+def in_sweep() -> bool:
+    """Tell whether this process is a trial, of `mgc sweep` or of W&B's agent."""
+    return bool(os.environ.get(VARIABLE) or os.environ.get(OF_WANDB))
