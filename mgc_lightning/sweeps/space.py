@@ -36,24 +36,25 @@ Distribution = Literal[
 TAIL = 1e-6
 """Share of an unbounded distribution that is left out on either side: a search needs ends."""
 _ROUNDED = {name for name in get_args(Distribution) if name.startswith("q_")}
+_SPAN = {"min": ..., "max": ...}
+_BELL = {"mu": 0.0, "sigma": 1.0}
 _KEYS: dict[str, dict[str, Any]] = {
     "constant": {"value": ...},
     "categorical": {"values": ...},
     "categorical_w_probabilities": {"values": ..., "probabilities": ...},
-    **{
-        key: {"min": ..., "max": ...}
-        for key in (
-            "int_uniform",
-            "uniform",
-            "log_uniform",
-            "log_uniform_values",
-            "inv_log_uniform",
-            "inv_log_uniform_values",
-        )
-    },
-    **{key: {"min": ..., "max": ..., "q": 1} for key in ("q_uniform", "q_log_uniform", "q_log_uniform_values")},
-    **{key: {"mu": 0.0, "sigma": 1.0} for key in ("normal", "log_normal")},
-    **{key: {"mu": 0.0, "sigma": 1.0, "q": 1} for key in ("q_normal", "q_log_normal")},
+    "int_uniform": _SPAN,
+    "uniform": _SPAN,
+    "q_uniform": _SPAN | {"q": 1},
+    "log_uniform": _SPAN,
+    "log_uniform_values": _SPAN,
+    "q_log_uniform": _SPAN | {"q": 1},
+    "q_log_uniform_values": _SPAN | {"q": 1},
+    "inv_log_uniform": _SPAN,
+    "inv_log_uniform_values": _SPAN,
+    "normal": _BELL,
+    "q_normal": _BELL | {"q": 1},
+    "log_normal": _BELL,
+    "q_log_normal": _BELL | {"q": 1},
     "beta": {"a": ..., "b": ...},
     "q_beta": {"a": ..., "b": ..., "q": 1},
 }

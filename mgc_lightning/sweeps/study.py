@@ -13,8 +13,7 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.sweeps.file import Sweep
 from mgc_lightning.sweeps.results import State, TrialResult
 from mgc_lightning.sweeps.space import Parameter
-from mgc_lightning.training.sweep_trial import open_storage
-from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, STUDY
+from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, STUDY, open_storage
 
 CONTENT, VALUES, STATUS, KILLED, REDONE = "file", "values", "status", "killed", "redone"
 """Attributes: the sweep file of a study; a trial's values, its status, that it was killed, and what it is done for."""
@@ -41,8 +40,7 @@ class SweepStudy:
         import optuna
 
         self.optuna = optuna
-        direction = "maximize" if sweep.goal == "maximize" else "minimize"
-        self.study = optuna.create_study(storage=storage, study_name=STUDY, direction=direction, load_if_exists=True)
+        self.study = optuna.create_study(storage=storage, study_name=STUDY, direction=sweep.goal, load_if_exists=True)
         self.drawn = {name: made for name, made in sweep.parameters.items() if made.distribution != "constant"}
         self.spaces = {name: self._space(made) for name, made in self.drawn.items()}
         self._compare()

@@ -9,10 +9,10 @@ from typing import Any
 
 import lightning as L
 
-from mgc_lightning.errors import MGCError, nearest, require
+from mgc_lightning.errors import MGCError, nearest
 from mgc_lightning.files.processes import end_with_parent
 from mgc_lightning.training.run_folder import run_folder
-from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, STUDY, TrialLink
+from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, TrialLink, open_trial
 
 
 class ReportToSweep(L.Callback):
@@ -68,26 +68,3 @@ class ReportToSweep(L.Callback):
         """Say that it came to its end."""
         if self._trial is not None:
             self._trial.set_user_attr(ENDED, self.validations)
-
-
-def open_storage(address: str) -> Any:
-    """Open a sweep's storage; writers wait for each other."""
-    require("optuna", "sweep")
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.storages.RDBStorage(address, engine_kwargs={"connect_args": {"timeout": 120}})
-
-
-def open_trial(link: TrialLink) -> Any:
-    """Give Optuna's trial."""
-    storage = open_storage(link.storage)
-    import optuna
-
-    pruner: Any = optuna.pruners.NopPruner()
-    if link.first:
-        pruner = optuna.pruners.SuccessiveHalvingPruner(link.first, link.eta)
-    # The sweep has drawn the parameters already: a sampler that draws nothing by itself.
-    sampler = optuna.samplers.RandomSampler()
-    study = optuna.load_study(study_name=STUDY, storage=storage, sampler=sampler, pruner=pruner)
-    return optuna.trial.Trial(study, link.trial)

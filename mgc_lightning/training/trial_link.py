@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
+from typing import Any
+
+from mgc_lightning.errors import require
 
 VARIABLE = "MGC_SWEEP_TRIAL"
 OF_WANDB = "WANDB_SWEEP_ID"
@@ -53,3 +56,26 @@ def trial_link() -> TrialLink | None:
 def in_sweep() -> bool:
     """Tell whether this process is a trial, of `mgc sweep` or of W&B's agent."""
     return bool(os.environ.get(VARIABLE) or os.environ.get(OF_WANDB))
+
+
+def open_storage(address: str) -> Any:
+    """Open a sweep's storage; writers wait for each other."""
+    require("optuna", "sweep")
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.storages.RDBStorage(address, engine_kwargs={"connect_args": {"timeout": 120}})
+
+
+def open_trial(link: TrialLink) -> Any:
+    """Give Optuna's trial."""
+    storage = open_storage(link.storage)
+    import optuna
+
+    pruner: Any = optuna.pruners.NopPruner()
+    if link.first:
+        pruner = optuna.pruners.SuccessiveHalvingPruner(link.first, link.eta)
+    # The sweep has drawn the parameters already: a sampler that draws nothing by itself.
+    sampler = optuna.samplers.RandomSampler()
+    study = optuna.load_study(study_name=STUDY, storage=storage, sampler=sampler, pruner=pruner)
+    return optuna.trial.Trial(study, link.trial)
