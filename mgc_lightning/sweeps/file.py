@@ -181,8 +181,8 @@ def trial_command(sweep: Sweep, values: Mapping[str, Any]) -> list[str]:
 
     Example:
         >>> line = trial_command(read_sweep("sweeps/quickstart"), {"model.image_size": 64})
-        >>> line[1:5], line[-1]
-        (['-m', 'mgc_lightning.cli', 'fit', '--config'], '--model.image_size=64')
+        >>> line[1:4], line[-1].lstrip("-")
+        (['-m', 'mgc_lightning.cli', 'fit'], 'model.image_size=64')
     """
     import json
 

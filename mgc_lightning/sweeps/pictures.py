@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.sweeps.results import SweepResult, ranked, short_names, shown
 
+SPREAD = 0.08
+"""Share of an axis that the trials of one choice take."""
 INK, PALE, ACCENT = "#22262b", "#c9ced6", "#d4481c"
 
 
 def draw_parallel(path: str | Path, result: SweepResult) -> Path:
     """Draw every trial as a line over the axes of its parameters, most important first, to its score at the right.
 
-    Complete trials are coloured by score, pruned ones pale, the best one stands out.
+    Complete trials are coloured by score, the best one stands out; pruned ones are pale, and end before the score.
     """
     from matplotlib import colormaps
     from matplotlib.patches import PathPatch
@@ -29,10 +29,8 @@ def draw_parallel(path: str | Path, result: SweepResult) -> Path:
     short = short_names(names)
     trials = [trial for trial in ranked(result.trials, result.sweep.goal) if trial.score is not None and trial.values]
     complete = [trial for trial in trials if trial.state == "complete"]
-    axes_of = [
-        _Axis(name, [t.values.get(name) for t in trials], result.sweep.parameters[name].log_values) for name in names
-    ]
-    scores = _Axis("", [trial.score for trial in trials], _wide([t.score for t in trials]))
+    axes_of = [_Axis([t.values.get(name) for t in trials], result.sweep.parameters[name].log_values) for name in names]
+    scores = _Axis([trial.score for trial in complete], _wide([t.score for t in complete]))
     # The end of the better scores is up.
     scores.flipped = result.sweep.goal == "minimize"
     figure, axes = _figure(max(6.4, 1.7 * (len(names) + 1) + 1.2), 4.6)
@@ -40,10 +38,16 @@ def draw_parallel(path: str | Path, result: SweepResult) -> Path:
     places = {trial.number: scores.place(trial.score) for trial in complete}
     low, high = min(places.values(), default=0.0), max(places.values(), default=1.0)
     for trial in reversed(trials):
-        heights = [axis.place(trial.values.get(name)) for axis, name in zip(axes_of, names, strict=True)]
-        heights.append(scores.place(trial.score))
+        # Trials of one choice lie side by side, the better ones above.
+        aside = SPREAD * (places[trial.number] - 0.5) if trial.number in places else 0.0
+        heights = [
+            axis.place(trial.values.get(name)) + (aside if axis.labels else 0.0)
+            for axis, name in zip(axes_of, names, strict=True)
+        ]
         best = result.best is not None and trial.number == result.best.number
         done = trial.state == "complete"
+        if done:  # the score of a trial that was stopped early does not compare
+            heights.append(scores.place(trial.score))
         share = (places[trial.number] - low) / (high - low) if done and high > low else 1.0
         color = ACCENT if best else colormaps["viridis_r"](0.08 + 0.84 * share) if done else PALE
         axes.add_patch(
@@ -102,7 +106,7 @@ def draw_importances(path: str | Path, result: SweepResult) -> Path:
 class _Axis:
     """Give values of a parameter their places between 0 and 1."""
 
-    def __init__(self, name: str, values: Sequence[Any], log: bool) -> None:
+    def __init__(self, values: Sequence[Any], log: bool) -> None:
         self.flipped = False
         numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
         distinct = sorted({shown(value) for value in values}) if not numbers else []
@@ -120,19 +124,35 @@ class _Axis:
 
     def place(self, value: Any) -> float:
         if self.labels:
-            return 0.5 if len(self.labels) == 1 else self.labels.index(shown(value)) / (len(self.labels) - 1)
+            return self.place_of_label(self.labels.index(shown(value)))
         place = (self._moved(value) - self.low) / (self.high - self.low)
         return 1 - place if self.flipped else place
 
     def ticks(self) -> list[tuple[float, str]]:
         if self.labels:
             return [(self.place_of_label(index), label[:22]) for index, label in enumerate(self.labels)]
-        ends = np.linspace(self.low, self.high, 5)
-        values = [10**end if self.log else end for end in ends]
-        return [(self.place(value), f"{value:.3g}") for value in values]
+        values = _round_numbers(self.low, self.high, self.log)
+        return [(self.place(value), f"{value:.6g}") for value in values]
 
     def place_of_label(self, index: int) -> float:
-        return 0.5 if len(self.labels) == 1 else index / (len(self.labels) - 1)
+        if len(self.labels) == 1:
+            return 0.5
+        return SPREAD / 2 + (1 - SPREAD) * index / (len(self.labels) - 1)
+
+
+def _round_numbers(low: float, high: float, log: bool) -> list[float]:
+    """Give three to seven round numbers between two ends; logarithms of ends where `log`."""
+    from matplotlib.ticker import MaxNLocator
+
+    if log:
+        for steps in ((1,), (1, 3), (1, 2, 5)):
+            decades = range(math.floor(low), math.ceil(high) + 1)
+            values = [float(f"{step}e{decade}") for decade in decades for step in steps]
+            values = [value for value in values if low <= math.log10(value) <= high]
+            if len(values) >= 3:
+                return values
+        low, high = 10**low, 10**high
+    return [float(value) for value in MaxNLocator(5).tick_values(low, high) if low <= value <= high]
 
 
 def _order(result: SweepResult) -> list[str]:
@@ -157,6 +177,7 @@ def _curve(heights: Sequence[float]) -> tuple[list[tuple[float, float]], list[in
 
 def _title(result: SweepResult) -> str:
     counts = ", ".join(f"{n} {state}" for state in ("complete", "pruned", "failed") if (n := result.count(state)))
+    counts = counts.replace("pruned", "pruned (pale)")
     best = f"; best: trial {result.best.number}, {result.sweep.metric} {result.best.score:.4g}" if result.best else ""
     return f"{result.sweep.path.stem}: {counts}{best}"
 
