@@ -5,3 +5,4 @@ from .export import ExportBestCheckpoint as ExportBestCheckpoint
 from .now import NoWBenchmark as NoWBenchmark
 from .realy import REALYBenchmark as REALYBenchmark
 from .summary import SummaryTable as SummaryTable
+from .validation_faces import ValidationFaces as ValidationFaces

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import lightning as L
 import torch
-from lightning.pytorch.loggers import WandbLogger
 
+from callbacks.handing import hand_picture
 from mgc_lightning.arguments.checked import checked
 from mgc_lightning.arguments.types import Count
 from mgc_lightning.pictures.contact_sheet import SheetRow, draw_contact_sheet
@@ -21,7 +21,7 @@ from mgc_lightning.training.run_folder import run_folder
 class ContactSheet(L.Callback):
     """Draw the first validation faces: input, overlay, geometry, another view, landmarks, error map.
 
-    Writes `contact_sheet.png` into the run's folder and logs it to every W&B logger. Rank zero only.
+    Writes `contact_sheet.png` into the run's folder and logs it to W&B and TensorBoard. Rank zero only.
 
     Args:
         faces: rows of the sheet.
@@ -85,6 +85,4 @@ class ContactSheet(L.Callback):
             picture = draw_contact_sheet(rows, module.network.face_model, module.renderer, self.tile)
         path = save_png(run_folder(trainer) / "contact_sheet.png", picture)
         self.artifacts = {"contact sheet": path}
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image("val/contact_sheet", [str(path)], step=trainer.global_step)
+        hand_picture(trainer, "val/contact_sheet", path)

@@ -18,6 +18,7 @@ from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.networks.settings import ExportFormat
 from mgc_lightning.networks.stored import read_network
 from mgc_lightning.training.run_folder import run_folder
+from mgc_lightning.training.uploads import optional_upload
 
 _log = logging.getLogger(__name__)
 
@@ -27,13 +28,13 @@ class ExportBestCheckpoint(L.Callback):
 
     The weights are those of the trainer's first ModelCheckpoint, or the last ones where there is none or
     it has saved nothing. Every export is run and compared with the network; paths and differences are
-    printed, and each W&B logger, online or offline, gets them as a model artifact with the alias `best`.
-    Rank zero only.
+    printed. Each W&B logger, online or offline, gets them as a model artifact with the aliases `best` and
+    `latest`, and checkpoints as another: the best one and the last one, by these aliases. Rank zero only.
 
     Args:
         formats: of the files.
         folder: where to write; `export` in the folder of the run if not given.
-        log_artifact: hand the files to W&B.
+        log_artifact: hand exports and checkpoints to W&B; a failing upload is a warning.
 
     Attributes:
         artifacts: label to path of what was written, for the summary of the run.
@@ -69,7 +70,10 @@ class ExportBestCheckpoint(L.Callback):
         if self.log_artifact:
             for logger in trainer.loggers:
                 if isinstance(logger, WandbLogger):
-                    log_model_artifact(logger, self.report, origin)
+                    with optional_upload(f"the export ({folder})"):
+                        log_model_artifact(logger, self.report, origin)
+                    with optional_upload(f"the checkpoints ({origin})"):
+                        log_checkpoint_artifacts(logger, trainer)
 
 
 def best_network(trainer: L.Trainer, pl_module: L.LightningModule) -> tuple[FaceNetwork, str]:
@@ -100,4 +104,22 @@ def log_model_artifact(logger: WandbLogger, report: ExportReport, origin: str) -
     for file in report.files:
         artifact.add_file(str(file.path))
     artifact.add_file(str(report.folder / "network.json"))
-    run.log_artifact(artifact, aliases=["best"])
+    run.log_artifact(artifact, aliases=["best", "latest"])
+
+
+def log_checkpoint_artifacts(logger: WandbLogger, trainer: L.Trainer) -> None:
+    """Log the best checkpoint as `best`, and the last as `latest` where it is another."""
+    import wandb
+
+    run = logger.experiment
+    callback = trainer.checkpoint_callback
+    best = Path(str(getattr(callback, "best_model_path", "") or ""))
+    last = Path(str(getattr(callback, "last_model_path", "") or ""))
+    found = {alias: path for alias, path in (("best", best), ("latest", last)) if path.is_file()}
+    for alias, path in found.items():
+        score = getattr(callback, "best_model_score", None) if alias == "best" else None
+        metadata = {} if score is None else {str(getattr(callback, "monitor", "score")): float(score)}
+        artifact = wandb.Artifact(f"checkpoint-{run.id}", type="checkpoint", metadata=metadata)
+        artifact.add_file(str(path), name="last.ckpt" if alias == "latest" else "best.ckpt", policy="immutable")
+        # A checkpoint that is alone is the latest too.
+        run.log_artifact(artifact, aliases=[alias] if len(found) == 2 else ["best", "latest"])

@@ -9,12 +9,13 @@ import lightning as L
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from callbacks.benchmark import predict
+from callbacks.handing import hand_to_wandb
 from datamodules.now import NoWDataModule
 from mgc_lightning.evaluation.folder import write_results_json
 from mgc_lightning.evaluation.now.curve import draw_curves, write_curve_csv
@@ -148,12 +149,9 @@ def write_pictures(folder: Path, scores: NoWScores, faces: list[FacePicture], er
 
 def log_pictures(trainer: L.Trainer, folder: Path, scores: NoWScores, faces: list[FacePicture]) -> None:
     """Log what `write_pictures` wrote to W&B and TensorBoard; other loggers take numbers only."""
+    hand_to_wandb(trainer, f"the pictures of NoW ({folder})", lambda: _for_wandb(folder, scores, faces))
     for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            content = _for_wandb(folder, scores, faces)
-            # Beside the counter that Lightning logs; wandb's own `step` would run backwards.
-            logger.experiment.log(content | {"trainer/global_step": trainer.global_step})
-        elif isinstance(logger, TensorBoardLogger):
+        if isinstance(logger, TensorBoardLogger):
             for name in ("cumulative_error", "faces"):
                 picture = np.asarray(Image.open(folder / f"{name}.png").convert("RGB"))
                 logger.experiment.add_image(f"now/{name}", picture, trainer.global_step, dataformats="HWC")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import lightning as L
-from lightning.pytorch.loggers import WandbLogger
 
 from callbacks.benchmark import predict
+from callbacks.handing import hand_to_wandb
 from datamodules.realy import REALYDataModule
 from mgc_lightning.evaluation.folder import write_results_json
 from mgc_lightning.evaluation.realy.error_map import draw_error_map
@@ -46,11 +46,7 @@ def log_pictures(
     trainer: L.Trainer, folder: Path, data: REALYDataModule, scores: REALYScores, shown: dict[str, PredictionErrors]
 ) -> None:
     """Log what `write_pictures` wrote to W&B; other loggers take numbers only."""
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            content = _for_wandb(folder, data, scores, shown)
-            # Beside the counter that Lightning logs; wandb's own `step` would run backwards.
-            logger.experiment.log(content | {"trainer/global_step": trainer.global_step})
+    hand_to_wandb(trainer, f"the pictures of REALY ({folder})", lambda: _for_wandb(folder, data, scores, shown))
 
 
 def _for_wandb(

@@ -141,7 +141,7 @@ class MGCObjective(nn.Module):
         total = batch.images.new_zeros((), dtype=torch.float32)
         for name, count in zip(values, self._counts(list(applies.values()), batch.images.device), strict=True):
             total = total + factors[name] * values[name].sum() / count
-        return ObjectiveReport(total=total, terms=values, applies=applies, weights=factors)
+        return ObjectiveReport(total=total, terms=values, applies=applies, weights=factors, pairs=scene.pairs)
 
     def _counts(self, applies: list[Bool[Tensor, " B"]], device: torch.device) -> list[Tensor]:
         """Count the samples of each term, per process: gradients are averaged over processes afterwards."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float
@@ -20,6 +20,7 @@ class ObjectiveReport:
         applies: name -> (B,) which samples the term applies to.
         weights: name -> what one sample's value was multiplied with (ramps included), before the average over
             the samples that the term applies to.
+        pairs: name -> (B, S) unweighted values of a pair term for each of the S sources, and which pairs were given.
 
     Example:
         >>> report = ObjectiveReport(
@@ -36,6 +37,27 @@ class ObjectiveReport:
     terms: dict[str, Float[Tensor, " B"]]
     applies: dict[str, Bool[Tensor, " B"]]
     weights: dict[str, float]
+    pairs: dict[str, tuple[Float[Tensor, "B S"], Bool[Tensor, "B S"]]] = field(default_factory=dict)
+
+    def pair_means(self) -> dict[tuple[str, int], Float[Tensor, ""]]:
+        """Average every pair term over the samples, for each source by itself: (name, view of the source) -> mean.
+
+        Pairs that apply to no sample are left out, and all where there is one source.
+
+        Example:
+            >>> values, given = torch.tensor([[0.2, 0.4], [0.0, 0.6]]), torch.tensor([[True, True], [False, True]])
+            >>> pairs = {"pixel": (values, given)}
+            >>> ObjectiveReport(torch.tensor(0.6), {}, {}, {}, pairs).pair_means()
+            {('pixel', 1): tensor(0.2000), ('pixel', 2): tensor(0.5000)}
+        """
+        means = {}
+        for name, (values, given) in self.pairs.items():
+            if values.shape[1] < 2:
+                continue
+            for source, (column, those) in enumerate(zip(values.detach().T, given.T, strict=True), start=1):
+                if bool(those.any()):
+                    means[name, source] = column[those].mean()
+        return means
 
     def means(self) -> dict[str, Float[Tensor, ""]]:
         """Average every term over the samples that it applies to; terms that apply to none are left out."""

@@ -107,6 +107,8 @@ class Scene:
     def __init__(self, views: FaceViews, batch: FaceTriplet, depth_tolerance: float = 5.0) -> None:
         self.views, self.batch = views, batch
         self.depth_tolerance = depth_tolerance
+        self.pairs: dict[str, tuple[Float[Tensor, "B S"], Bool[Tensor, "B S"]]] = {}
+        """Values of the pair terms that were evaluated, for each source, and which pairs were given."""
         self._singles: dict[int, SingleViews] = {}
         self._pairs: dict[int, ViewPairs] = {}
 
@@ -142,6 +144,7 @@ class Scene:
             place = (pairs.sample, pairs.source.view - 1)
             values = values.index_put(place, _call(name, loss, len(pairs), pairs))
             given = given.index_put(place, given.new_ones(()))
+        self.pairs[name] = values, given > 0
         count = given.sum(1)
         return values.sum(1) / count.clamp(min=1), count > 0
 

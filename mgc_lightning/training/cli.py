@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import warnings
 from pathlib import Path
@@ -31,6 +32,8 @@ from mgc_lightning.training.last_checkpoint import find_last, find_requeued, rea
 from mgc_lightning.training.loader_memory import loader_trouble
 from mgc_lightning.training.lost_ranks import KnowRanks, lost_rank
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
+from mgc_lightning.training.monitor import TrainingMonitor
+from mgc_lightning.training.provenance import describe_origin
 from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.same_run import RUN_KEY, continued_loggers, keep_metrics
 from mgc_lightning.training.short_help import FULL, short_help, wants_short_help
@@ -38,21 +41,25 @@ from mgc_lightning.training.stop import StopAtSignal, stop_status
 from mgc_lightning.training.sweep_trial import ReportToSweep
 from mgc_lightning.training.trial_link import trial_link
 from mgc_lightning.training.trust import check_size, trusted
+from mgc_lightning.training.uploads import keep_training
 from mgc_lightning.training.wandb_mode import keep_offline_without_server, prepare_wandb
 
 logger = logging.getLogger(__name__)
 
 
 class SaveRunConfig(SaveConfigCallback):
-    """Save the resolved config in the run's folder, and log it, so that a run can be told from another."""
+    """Save the resolved config in the run's folder, and log it, with the command and the version of the code."""
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write `config.yaml` (`fit`) or `config_<stage>.yaml` on rank zero."""
+        """Write `config.yaml` and `run.json` (`fit`) or `config_<stage>.yaml` and `run_<stage>.json` on rank zero."""
         name = "config.yaml" if stage == "fit" else f"config_{getattr(stage, 'value', stage)}.yaml"
         with atomic_path(run_folder(trainer) / name) as temporary:
             self.parser.save(self.config, temporary, skip_none=False, overwrite=True, multifile=False)
+        origin = describe_origin()
+        with atomic_path(run_folder(trainer) / name.replace("config", "run").replace(".yaml", ".json")) as temporary:
+            temporary.write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
         for experiment in trainer.loggers:
-            experiment.log_hyperparams(plain(self.parser, self.config))
+            experiment.log_hyperparams(plain(self.parser, self.config) | {"run": origin})
 
 
 class MGCCLI(LightningCLI):
@@ -165,6 +172,7 @@ class MGCCLI(LightningCLI):
         trainer = super().instantiate_trainer(**kwargs)
         if any(isinstance(each, WandbLogger) for each in trainer.loggers):
             keep_offline_without_server()
+            keep_training(trainer.loggers)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = AtomicCheckpointIO(self._read)
         self._read = None
@@ -256,7 +264,13 @@ def register_plugins() -> None:
 def _run(arguments: list[str]) -> MGCCLI:
     register_plugins()
     link = trial_link()
-    always = [StopAtSignal(), KeepLastGood(), KnowRanks(), *([] if link is None else [ReportToSweep(link)])]
+    always = [
+        StopAtSignal(),
+        KeepLastGood(),
+        KnowRanks(),
+        TrainingMonitor(),
+        *([] if link is None else [ReportToSweep(link)]),
+    ]
     return MGCCLI(
         MGCModule,
         parser_class=ConfigParser,

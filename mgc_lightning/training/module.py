@@ -32,6 +32,7 @@ from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.scene import FaceViews, render_views
 from mgc_lightning.structures import AlignedPhotos, FaceTriplet
 from mgc_lightning.training.backbone_notice import tell_about_backbone
+from mgc_lightning.training.logged_steps import logs_now
 from mgc_lightning.training.nonfinite import NonFiniteGuard
 from mgc_lightning.training.random_state import capture_random_state, restore_random_state
 from mgc_lightning.training.resumed_rates import check_same_optimizer, differs, take_config_rates
@@ -146,14 +147,14 @@ class MGCModule(L.LightningModule):
         steps = self.trainer.estimated_stepping_batches
         return min(self.global_step / steps, 1.0) if 0 < steps < float("inf") else 0.0
 
-    def validation_step(self, batch: FaceTriplet, batch_idx: int) -> None:
-        """Score a batch."""
-        self._evaluate("val", batch)
+    def validation_step(self, batch: FaceTriplet, batch_idx: int) -> dict[str, Any]:
+        """Score a batch; give its `views` to callbacks."""
+        return {"views": self._evaluate(batch)}
 
     def test_step(self, batch: FaceTriplet | AlignedPhotos, batch_idx: int) -> None:
         """Score a batch; photographs of a benchmark are scored by its callback."""
         if isinstance(batch, FaceTriplet):
-            self._evaluate("test", batch)
+            self._evaluate(batch)
 
     def predict_step(self, batch: FaceTriplet, batch_idx: int) -> dict[str, Any]:
         """Reconstruct a batch."""
@@ -165,17 +166,21 @@ class MGCModule(L.LightningModule):
             "landmarks": landmarks.unflatten(0, batch.images.shape[:2]),
         }
 
-    def _evaluate(self, stage: str, batch: FaceTriplet) -> None:
+    def _evaluate(self, batch: FaceTriplet) -> FaceViews:
         views = self.reconstruct_views(batch)
         report = self.objective(views, batch, progress=1.0)
         self.losses.update(report.terms, report.applies, report.weights, batch.sample_id)
         neutral = self.network.face_model.shape(views.coefficients.identity)
         self.scores.update(views, neutral, batch)
+        return views
 
     def _log_losses(self, report: ObjectiveReport, batch: FaceTriplet) -> None:
         size = len(batch.images)
         self.log("train/loss", report.total.detach(), batch_size=size)
         self.log_dict({f"train/{name}": mean for name, mean in report.means().items()}, batch_size=size)
+        if logs_now(self.trainer):  # seldom: each of these waits for the device
+            pairs = {f"train/{name}/{source}": mean for (name, source), mean in report.pair_means().items()}
+            self.log_dict(pairs, batch_size=size)
 
     def on_validation_epoch_end(self) -> None:
         """Log losses and scores, each sample counted once: all names on every process."""

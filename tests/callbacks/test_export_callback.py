@@ -98,4 +98,4 @@ def test_offline_wandb_gets_an_artifact(tmp_path, monkeypatch):
         fit(tmp_path, ExportBestCheckpoint(formats=("safetensors",)), logger=logger)
     finally:
         wandb.finish()
-    assert logged == [("model", ["network.json", "network.safetensors"], {"aliases": ["best"]})]
+    assert logged == [("model", ["network.json", "network.safetensors"], {"aliases": ["best", "latest"]})]

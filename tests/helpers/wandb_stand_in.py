@@ -35,6 +35,8 @@ class StandIn:
         self.uploads: list[str] = []
         self.unknown: list[str] = []
         self.url = ""
+        self.refuse = 0
+        """Status that every request gets from now on; 0 for answers."""
         self._lock = threading.Lock()
 
     def answer(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +144,7 @@ def serving(stand_in: StandIn) -> Iterator[dict[str, str]]:
 
         def _reply(self, content: dict) -> None:
             text = json.dumps(content).encode()
-            self.send_response(200)
+            self.send_response(stand_in.refuse or 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
