@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from mgc_lightning.files.reading import reason
 
 logger = logging.getLogger(__name__)
+_told: set[str] = set()
 _WRITING = ("log_metrics", "log_hyperparams", "save", "finalize", "after_save_checkpoint")
 
 
@@ -30,7 +31,10 @@ def optional_upload(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # of any logger's client
-        logger.warning("Not uploaded: %s. %s: %s", what, type(error).__name__, reason(error))
+        said = f"Not uploaded: {what}. {type(error).__name__}: {reason(error)}"
+        # One that comes with every validation is told once.
+        logger.log(logging.DEBUG if said in _told else logging.WARNING, "%s", said)
+        _told.add(said)
 
 
 def keep_training(loggers: list[Logger]) -> None:

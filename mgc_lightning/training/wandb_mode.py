@@ -10,8 +10,13 @@ from mgc_lightning.files.wandb_server import has_key, server_address, unreachabl
 logger = logging.getLogger(__name__)
 
 
+FINISH_SECONDS = 600
+"""That W&B gets after a training for what is not uploaded; it would wait for a broken server for ever."""
+
+
 def prepare_wandb() -> None:
-    """Run W&B offline where there is no key, so that it does not ask."""
+    """Run W&B offline where there is no key, so that it does not ask, and let its uploads come to an end."""
+    os.environ.setdefault("WANDB_FINISH_TIMEOUT", str(FINISH_SECONDS))
     if "WANDB_MODE" not in os.environ and not has_key():
         os.environ["WANDB_MODE"] = "offline"
 
