@@ -41,7 +41,7 @@ from mgc_lightning.training.stop import StopAtSignal, stop_status
 from mgc_lightning.training.sweep_trial import ReportToSweep
 from mgc_lightning.training.trial_link import trial_link
 from mgc_lightning.training.trust import check_size, trusted
-from mgc_lightning.training.uploads import keep_training
+from mgc_lightning.training.uploads import keep_training, limit_last_upload
 from mgc_lightning.training.wandb_mode import keep_offline_without_server, prepare_wandb
 
 logger = logging.getLogger(__name__)
@@ -241,6 +241,8 @@ def run_training(arguments: list[str]) -> MGCCLI:
         if (why := loader_trouble(error)) is None:
             raise
         raise MGCError(in_flags(why)) from error
+    finally:
+        limit_last_upload()
 
 
 def register_plugins() -> None:

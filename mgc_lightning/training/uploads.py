@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -13,6 +16,8 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from mgc_lightning.files.reading import reason
 
 logger = logging.getLogger(__name__)
+GRACE = 15.0
+"""Seconds beyond `WANDB_FINISH_TIMEOUT`, in which W&B may end by itself."""
 _told: set[str] = set()
 _WRITING = ("log_metrics", "log_hyperparams", "save", "finalize", "after_save_checkpoint")
 
@@ -59,3 +64,36 @@ def _kept(owner: Any, write: Callable[..., Any], *arguments: Any, **named: Any) 
                 reason(error),
             )
         return None
+
+
+def limit_last_upload(seconds: float | None = None) -> None:
+    """Give W&B's service some time after the training, and then end it: it tries a broken server again for ever.
+
+    Args:
+        seconds: from now; those of `WANDB_FINISH_TIMEOUT` if not given.
+    """
+    service = _service()
+    if service is None:
+        return
+    seconds = float(os.environ.get("WANDB_FINISH_TIMEOUT") or 0) if seconds is None else seconds
+    if seconds <= 0:
+        return
+
+    def end() -> None:
+        if service.poll() is None:
+            logger.warning("Weights & Biases has not taken all of the run in time: `wandb sync PATH` uploads the rest")
+            service.kill()
+
+    # W&B waits for its service when Python ends; threads of this kind still run then.
+    timer = threading.Timer(seconds + GRACE, end)
+    timer.daemon = True
+    timer.start()
+
+
+def _service() -> Any:
+    """Give the process of W&B's service, if this process has started one."""
+    setup = sys.modules.get("wandb.sdk.wandb_setup")
+    with contextlib.suppress(Exception):  # insides of W&B, which change: without them nothing is limited
+        process = setup.singleton()._connection._proc._process  # type: ignore[union-attr]
+        return process if process.poll() is None else None
+    return None

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import subprocess
+import sys
 
 import yaml
 from lightning.pytorch.loggers import WandbLogger
@@ -10,6 +12,7 @@ from training_runs import SMALL, finish, start
 
 from mgc_lightning.training.provenance import commit, describe_origin
 from mgc_lightning.training.uploads import keep_training
+from mgc_lightning.training.wandb_mode import prepare_wandb
 
 
 def test_a_run_keeps_command_and_code(tmp_path) -> None:
@@ -65,3 +68,18 @@ def test_a_client_that_fails_is_one_warning(tmp_path, caplog) -> None:
     (said,) = [record.getMessage() for record in caplog.records]
     assert "the service has ended" in said
     assert "the training goes on" in said
+
+
+def test_a_service_that_does_not_end_is_ended(monkeypatch, caplog) -> None:
+    from mgc_lightning.training import uploads
+
+    service = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(uploads, "_service", lambda: service)
+    monkeypatch.setattr(uploads, "GRACE", 0.1)
+    with caplog.at_level(logging.WARNING):
+        uploads.limit_last_upload(0.1)
+        assert service.wait(30) != 0
+    assert "`wandb sync PATH` uploads the rest" in caplog.text
+    monkeypatch.delenv("WANDB_FINISH_TIMEOUT", raising=False)
+    prepare_wandb()
+    assert os.environ["WANDB_FINISH_TIMEOUT"] == "600"
