@@ -30,6 +30,7 @@ from mgc_lightning.training.keeping import KeepLastGood
 from mgc_lightning.training.last_checkpoint import find_last, find_requeued, read_or_name_another
 from mgc_lightning.training.loader_memory import loader_trouble
 from mgc_lightning.training.lost_ranks import KnowRanks, lost_rank
+from mgc_lightning.training.merging import expand_groups, listen
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
 from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.same_run import RUN_KEY, continued_loggers, keep_metrics
@@ -253,6 +254,7 @@ def register_plugins() -> None:
 
 def _run(arguments: list[str]) -> MGCCLI:
     register_plugins()
+    listen()
     return MGCCLI(
         MGCModule,
         parser_class=ConfigParser,
@@ -263,5 +265,5 @@ def _run(arguments: list[str]) -> MGCCLI:
         seed_everything_default=0,
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,
-        args=gather_imports(resolve_configs(arguments)),
+        args=expand_groups(gather_imports(resolve_configs(arguments))),
     )

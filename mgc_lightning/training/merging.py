@@ -1,0 +1,196 @@
+"""What a later config or value does to what earlier ones said: mappings are merged, and what is dropped is told."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import logging
+import pydoc
+import re
+import types
+import typing
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mgc_lightning.files.reading import excerpt
+from mgc_lightning.training.config_files import check_config
+
+GROUPS = ("model", "trainer")
+"""Keys whose values are no class of the user's choice: each of their own keys is an argument."""
+_CHANGE = re.compile(r"Due to class_path change from '([^']+)' to '([^']+)', discarding init_args: (.*)\.$", re.DOTALL)
+
+drops = logging.getLogger(__name__)
+
+
+class _Told(logging.Filter):
+    """Let through what the parser says of arguments that a change of class drops, once, in a sentence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if found := _CHANGE.search(message):
+            old, new = (path.rpartition(".")[2] for path in found.groups()[:2])
+            if not (dropped := _said(found[1], found[3])):
+                return False
+            message = f"{new} instead of {old} drops what was said of {old}: {excerpt(', '.join(dropped), 200)}"
+        elif record.levelno < logging.INFO:
+            return False
+        if message in self.said:
+            return False
+        self.said.add(message)
+        record.msg, record.args, record.levelno, record.levelname = message, (), logging.INFO, "INFO"
+        return True
+
+
+def listen() -> logging.Logger:
+    """Give the logger of parsers: of what they say, it tells what is dropped, each line once a run."""
+    for earlier in list(drops.filters):
+        drops.removeFilter(earlier)
+    drops.addFilter(_Told())
+    drops.setLevel(logging.DEBUG)
+    return drops
+
+
+def merge_mapping(hint: Any, value: Any, previous: Any) -> Any:
+    """Merge a mapping from names to anything, such as `objective.extra`, onto the one before it.
+
+    Args:
+        hint: type of the argument.
+        value: what is given now; an entry that is null, where the type has no null, removes the earlier entry.
+        previous: what was given before.
+
+    Returns:
+        The mapping of both, its entries not yet merged; `value` itself where one of the two is no mapping.
+
+    Example:
+        >>> merge_mapping(dict[str, int] | None, {"b": 2}, {"a": 1})
+        {'a': 1, 'b': 2}
+        >>> merge_mapping(dict[str, int], {"a": None}, {"a": 1})
+        {}
+    """
+    kind = _mapping_hint(hint)
+    if kind is None or not isinstance(value, Mapping) or not isinstance(previous, Mapping):
+        return value
+    both = {**previous, **value}
+    entries = typing.get_args(kind)[1:]
+    if not entries or type(None) in (entries[0], *typing.get_args(entries[0])):
+        return both
+    return {name: entry for name, entry in both.items() if entry is not None or name not in previous}
+
+
+def remove_entry(hint: Any, argument: str, values: MutableMapping[str, Any], name: str) -> bool:
+    """Remove the entry that an argument such as `--extra.same_person=null` names; False if it says something else.
+
+    Example:
+        >>> values = {"extra": {"same_person": 1}}
+        >>> remove_entry(dict[str, int], "--extra.same_person=null", values, "extra"), values
+        (True, {'extra': {}})
+    """
+    key, _, value = argument.removeprefix(f"--{name}.").partition("=")
+    before = values.get(name)
+    if value not in ("null", "None") or not isinstance(before, Mapping) or key not in before:
+        return False
+    merged = merge_mapping(hint, {key: None}, before)
+    if key in merged:
+        return False
+    values[name] = merged
+    return True
+
+
+def tell_list(key: str, value: Any, previous: Any) -> None:
+    """Tell which classes of a list, such as callbacks, a later list drops.
+
+    Example:
+        >>> tell_list("callbacks", [{"class_path": "A"}], [{"class_path": "A"}, {"class_path": "my.B"}])
+    """
+    if not isinstance(previous, Sequence) or not isinstance(value, Sequence):
+        return
+    left = [name for name in map(_class_name, value) if name]
+    dropped = [name for name in map(_class_name, previous) if name and name not in left]
+    if dropped:
+        drops.info("The new list of `%s` drops %s; `%s+` would add to the list", key, ", ".join(dropped), key)
+
+
+def expand_groups(arguments: list[str]) -> list[str]:
+    """Turn a mapping, or a file, that is given for the whole model or trainer into one argument a key.
+
+    The parser takes such a mapping for all that there is to say; W&B sends them in nested sweeps.
+
+    Example:
+        >>> expand_groups(["fit", "--model={'objective': {'weights': {'pixel': 0.7}}, 'focal': 1015.0}"])
+        ['fit', '--model.objective={"weights": {"pixel": 0.7}}', '--model.focal=1015.0']
+    """
+    expanded: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        flag, equals, text = argument.partition("=")
+        if flag.removeprefix("--") not in GROUPS or not flag.startswith("--"):
+            expanded.append(argument)
+            continue
+        text = text if equals else next(left, "")
+        values = _mapping(text)
+        if values is None or "class_path" in values:
+            expanded.append(f"{flag}={text}")
+        else:
+            expanded += [f"{flag}.{key}={_typed(value)}" for key, value in values.items()]
+    return expanded
+
+
+def _mapping(text: str) -> dict[str, Any] | None:
+    if text.endswith((".yaml", ".yml", ".json")) and Path(text).is_file():
+        check_config(Path(text))
+        text = Path(text).read_text(encoding="utf-8-sig")
+    for read in (ast.literal_eval, yaml.safe_load):  # Python's own words, as W&B writes them, or YAML
+        try:
+            values = read(text)
+        except (ValueError, SyntaxError, yaml.YAMLError, RecursionError, MemoryError):
+            continue
+        if isinstance(values, dict):
+            return values
+    return None
+
+
+def _typed(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _mapping_hint(hint: Any) -> Any:
+    """Give the mapping type in a type, such as that of `dict[str, int] | None`."""
+    for kind in typing.get_args(hint) if _is_union(hint) else (hint,):
+        if isinstance(origin := typing.get_origin(kind) or kind, type) and issubclass(origin, Mapping):
+            return kind
+    return None
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def _class_name(spec: Any) -> str | None:
+    path = spec if isinstance(spec, str) else spec.get("class_path") if hasattr(spec, "get") else None
+    return path.rpartition(".")[2] if isinstance(path, str) else None
+
+
+def _said(class_path: str, arguments: str) -> list[str]:
+    """Name the arguments of a class that differ from its defaults, as the parser prints them.
+
+    Example:
+        >>> _said("torch.optim.Adam", "{'lr': 0.01, 'eps': 1e-08, 'betas': [0.5, 0.9]}")
+        ['lr', 'betas']
+    """
+    kind = pydoc.locate(class_path)
+    try:
+        parameters = dict(inspect.signature(kind).parameters) if callable(kind) else {}
+    except ValueError:
+        parameters = {}
+    found = re.findall(r"(?:^\{|, )'(\w+)': ", arguments)
+    text = arguments.replace("(", "[").replace(")", "]")  # tuples may be lists by now
+    plain = {name: repr(each.default).replace("(", "[").replace(")", "]") for name, each in parameters.items()}
+    return [name for name in found if f"'{name}': {plain.get(name, '')}" not in text or name not in plain]
