@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -30,13 +32,14 @@ from mgc_lightning.training.keeping import KeepLastGood
 from mgc_lightning.training.last_checkpoint import find_last, find_requeued, read_or_name_another
 from mgc_lightning.training.loader_memory import loader_trouble
 from mgc_lightning.training.lost_ranks import KnowRanks, lost_rank
-from mgc_lightning.training.merging import expand_groups, listen
+from mgc_lightning.training.merging import expand_groups, listen, without
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
 from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.same_run import RUN_KEY, continued_loggers, keep_metrics
 from mgc_lightning.training.short_help import FULL, short_help, wants_short_help
 from mgc_lightning.training.stop import StopAtSignal, stop_status
 from mgc_lightning.training.trust import check_size, trusted
+from mgc_lightning.training.unfit import said_by_lightning
 from mgc_lightning.training.wandb_mode import keep_offline_without_server, prepare_wandb
 
 logger = logging.getLogger(__name__)
@@ -140,22 +143,26 @@ class MGCCLI(LightningCLI):
             first: BaseException = error
             while first.__cause__ is not None:
                 first = first.__cause__
+            said = said_by_lightning(first) or f"{type(first).__name__}: {reason(first)}"
             missing = ". Install it, or take another in the config" if isinstance(first, ImportError) else ""
-            raise MGCError(
-                f"The config gives what cannot be used: {type(first).__name__}: {reason(first)}{missing}"
-            ) from error
+            raise MGCError(f"The config gives what cannot be used: {said.rstrip('.')}{missing}") from error
 
     def before_instantiate_classes(self) -> None:
-        """Ask for data before anything is made.
+        """Ask for data before anything is made, and leave out the callbacks that the trainer is told to do without.
 
         Raises:
-            MGCError: if the config names none.
+            MGCError: if the config names no data.
         """
         if self.config[self.subcommand].get("data") is None:
             raise MGCError(
                 f"`{self.subcommand}` needs data: give a config, such as `--config quickstart`, or `--data "
                 "SyntheticTriplets`"
             )
+
+        trainer = self.config[self.subcommand].trainer
+        for switch, kind in (("enable_progress_bar", ProgressBar), ("enable_checkpointing", Checkpoint)):
+            if trainer.get(switch) is False:
+                trainer.callbacks = without(kind, trainer.callbacks, switch)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Make the trainer; its checkpoints are whole or absent, unless the config names another way to write them."""
@@ -228,8 +235,8 @@ def run_training(arguments: list[str]) -> MGCCLI:
         raise MGCError(in_flags(str(error))) from error
     except OmegaConfBaseException as error:
         raise MGCError(f"The config cannot be resolved: {reason(error)}") from error
-    except RuntimeError as error:
-        if (why := loader_trouble(error)) is None:
+    except (RuntimeError, MisconfigurationException) as error:
+        if (why := said_by_lightning(error) or loader_trouble(error)) is None:
             raise
         raise MGCError(in_flags(why)) from error
 

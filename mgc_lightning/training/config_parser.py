@@ -5,12 +5,16 @@ from __future__ import annotations
 import typing
 from typing import Any
 
+import jsonargparse
+import torch
 import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
 from mgc_lightning.arguments.helpful import HelpfulParser
 from mgc_lightning.own_code import explain_missing
 from mgc_lightning.training.merging import drops, merge_mapping, remove_entry, tell_list
+
+jsonargparse.typing.register_type(torch.device)  # Lightning's callbacks have it among their defaults
 
 
 class ConfigParser(HelpfulParser, LightningArgumentParser):

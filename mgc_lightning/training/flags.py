@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
+import tempfile
 from pathlib import Path
 
 from mgc_lightning.errors import MGCError, nearest
 from mgc_lightning.files.places import configs_folder
 from mgc_lightning.training.config_files import check_config
 
+CONFIG_FLAGS = ("--config", "-c")
+
 
 def find_config(name: str) -> Path:
-    """Find a config by path, or by the name of a shipped one (`quickstart`, `configs/quickstart.yaml`).
+    """Find a config by path, or by the name of a shipped one (`quickstart`, `trainers/bf16`, `configs/now.yaml`).
+
+    `-` is what comes by standard input; it and what comes by a pipe are kept in a file, since a config is read twice,
+    and by each process of a training.
 
     Raises:
         MGCError: if there is none, with the shipped names.
@@ -23,6 +30,8 @@ def find_config(name: str) -> Path:
         'quickstart.yaml'
     """
     folder = configs_folder()
+    if name == "-" or (Path(name).exists() and not Path(name).is_file() and not Path(name).is_dir()):
+        return _kept(name)
     relative = Path(name)
     inside = Path(*relative.parts[1:]) if relative.parts[:1] == ("configs",) else relative
     for candidate in (relative, folder / inside, folder / f"{inside}.yaml"):
@@ -30,9 +39,24 @@ def find_config(name: str) -> Path:
             check_config(candidate)
             return candidate
     shipped = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.glob("**/*.yaml"))
-    near = nearest(str(inside.with_suffix("")), shipped)
+    near = nearest(str(inside).removesuffix(".yaml"), shipped)
     hint = f" Did you mean `{near}`?" if near else ""
     raise MGCError(f"No config `{name}`: expected a path, or one of {', '.join(shipped)}.{hint}")
+
+
+def _kept(name: str) -> Path:
+    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    folder = Path(tempfile.mkdtemp(prefix="mgc-config-"))  # it stays: the command that goes on with a run names it
+    path = folder / ("stdin.yaml" if name == "-" else "pipe.yaml")
+    path.write_bytes(data)
+    check_config(path)
+    for index, argument in enumerate(sys.argv):  # what Lightning starts other processes with
+        flag, equals, value = argument.partition("=")
+        if flag in CONFIG_FLAGS and equals and value == name:
+            sys.argv[index] = f"{flag}={path}"
+        elif argument == name and sys.argv[index - 1] in CONFIG_FLAGS:
+            sys.argv[index] = str(path)
+    return path
 
 
 def resolve_configs(arguments: list[str]) -> list[str]:
@@ -45,9 +69,9 @@ def resolve_configs(arguments: list[str]) -> list[str]:
     resolved = list(arguments)
     for index, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")
-        if flag in ("--config", "-c") and equals:
+        if flag in CONFIG_FLAGS and equals:
             resolved[index] = f"{flag}={find_config(value)}"
-        elif flag in ("--config", "-c") and index + 1 < len(arguments):
+        elif flag in CONFIG_FLAGS and index + 1 < len(arguments):
             resolved[index + 1] = str(find_config(arguments[index + 1]))
     return resolved
 

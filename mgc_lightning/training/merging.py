@@ -118,6 +118,23 @@ def tell_list(key: str, value: Any, previous: Any) -> None:
         drops.info("The new list of `%s` drops %s; `%s+` would add to the list", key, ", ".join(dropped), key)
 
 
+def without(kind: type, callbacks: Any, switch: str) -> Any:
+    """Leave the callbacks of a kind out of a config's, since a switch of the trainer says so, and tell it.
+
+    Example:
+        >>> without(dict, [{"class_path": "builtins.dict"}, {"class_path": "builtins.int"}], "enable_dicts")
+        [{'class_path': 'builtins.int'}]
+    """
+    left = []
+    for spec in callbacks if isinstance(callbacks, list) else ():
+        found = pydoc.locate(str(spec["class_path"]))
+        if isinstance(found, type) and issubclass(found, kind):
+            drops.info("`%s` is false: %s is left out", switch, found.__name__)
+        else:
+            left.append(spec)
+    return left if isinstance(callbacks, list) else callbacks
+
+
 def expand_groups(arguments: list[str]) -> list[str]:
     """Turn a mapping, or a file, that is given for the whole model or trainer into one argument a key.
 
