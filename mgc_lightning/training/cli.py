@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from lightning.pytorch.callbacks import BasePredictionWriter, Checkpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -32,8 +31,9 @@ from mgc_lightning.training.keeping import KeepLastGood
 from mgc_lightning.training.last_checkpoint import find_last, find_requeued, read_or_name_another
 from mgc_lightning.training.loader_memory import loader_trouble
 from mgc_lightning.training.lost_ranks import KnowRanks, lost_rank
-from mgc_lightning.training.merging import expand_groups, listen, without
+from mgc_lightning.training.merging import any_of, expand_groups, listen, without
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
+from mgc_lightning.training.quiet import QUIET, set_verbosity, take_verbosity
 from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.same_run import RUN_KEY, continued_loggers, keep_metrics
 from mgc_lightning.training.short_help import FULL, short_help, wants_short_help
@@ -43,6 +43,10 @@ from mgc_lightning.training.unfit import said_by_lightning
 from mgc_lightning.training.wandb_mode import keep_offline_without_server, prepare_wandb
 
 logger = logging.getLogger(__name__)
+
+PROGRESS = ("callbacks.TrainingProgress", ProgressBar)
+WRITER = ("callbacks.WritePredictions", BasePredictionWriter)
+"""What a trainer and `predict` get, unless the config has another of the kind."""
 
 
 class SaveRunConfig(SaveConfigCallback):
@@ -160,6 +164,16 @@ class MGCCLI(LightningCLI):
             )
 
         trainer = self.config[self.subcommand].trainer
+        wanted: list[tuple[str, type]] = [PROGRESS] if trainer.enable_progress_bar is not False else []
+        wanted += [WRITER] if self.subcommand == "predict" else []
+        more = [{"class_path": path} for path, kind in wanted if not any_of(kind, trainer.callbacks)]
+        if more:
+            added = {self.subcommand: {"trainer": {"callbacks+": more}}}
+            self.config = self.parser.parse_object(added, self.config)
+            trainer = self.config[self.subcommand].trainer
+        given = self.config[self.subcommand]
+        if self.subcommand != "fit" and not given.get("ckpt_path") and not given.model.get("init"):
+            logger.warning("Neither `ckpt_path` nor `model.init` is given: the network knows nothing yet")
         for switch, kind in (("enable_progress_bar", ProgressBar), ("enable_checkpointing", Checkpoint)):
             if trainer.get(switch) is False:
                 trainer.callbacks = without(kind, trainer.callbacks, switch)
@@ -195,6 +209,10 @@ class MGCCLI(LightningCLI):
         if isinstance(checkpoints, AtomicCheckpointIO):
             checkpoints.check_written()
 
+    def predict(self, *args: Any, return_predictions: bool | None = None, **kwargs: Any) -> None:
+        """Predict; the predictions are in files, so that none are kept."""
+        self.trainer.predict(*args, return_predictions=bool(return_predictions), **kwargs)
+
     def _set_seed(self) -> None:
         seed = self._get(self.config, "seed_everything")
         if not isinstance(seed, bool):
@@ -220,13 +238,13 @@ def run_training(arguments: list[str]) -> MGCCLI:
     if (asked := wants_short_help(arguments)) is not None:
         print(short_help(asked))
         raise SystemExit(0)
+    arguments, verbosity = take_verbosity(arguments)
+    arguments += QUIET if verbosity < 0 else []
     arguments = ["--help" if argument == FULL else argument for argument in arguments]
     logging.basicConfig(format="%(message)s")
     for handler in logging.getLogger().handlers:
         handler.addFilter(InFlags())
-    logging.getLogger("mgc_lightning").setLevel(logging.INFO)
-    warnings.filterwarnings("ignore", message="LightningCLI.s args parameter")
-    warnings.filterwarnings("ignore", message=".*was provided to the `Field\\(\\)` function.*", category=UserWarning)
+    set_verbosity(verbosity)
     prepare_wandb()
     torch.set_float32_matmul_precision("high")
     try:

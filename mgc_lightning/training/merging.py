@@ -34,6 +34,8 @@ class _Told(logging.Filter):
         self.said: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if not logging.getLogger("mgc_lightning").isEnabledFor(logging.INFO):
+            return False
         message = record.getMessage()
         if found := _CHANGE.search(message):
             old, new = (path.rpartition(".")[2] for path in found.groups()[:2])
@@ -118,6 +120,16 @@ def tell_list(key: str, value: Any, previous: Any) -> None:
         drops.info("The new list of `%s` drops %s; `%s+` would add to the list", key, ", ".join(dropped), key)
 
 
+def any_of(kind: type, callbacks: Any) -> bool:
+    """Tell whether a config has a callback of a kind.
+
+    Example:
+        >>> any_of(dict, [{"class_path": "builtins.dict"}]), any_of(dict, None)
+        (True, False)
+    """
+    return any(_is_a(kind, spec) for spec in (callbacks if isinstance(callbacks, list) else ()))
+
+
 def without(kind: type, callbacks: Any, switch: str) -> Any:
     """Leave the callbacks of a kind out of a config's, since a switch of the trainer says so, and tell it.
 
@@ -127,9 +139,8 @@ def without(kind: type, callbacks: Any, switch: str) -> Any:
     """
     left = []
     for spec in callbacks if isinstance(callbacks, list) else ():
-        found = pydoc.locate(str(spec["class_path"]))
-        if isinstance(found, type) and issubclass(found, kind):
-            drops.info("`%s` is false: %s is left out", switch, found.__name__)
+        if _is_a(kind, spec):
+            drops.info("`%s` is false: %s is left out", switch, _class_name(spec))
         else:
             left.append(spec)
     return left if isinstance(callbacks, list) else callbacks
@@ -158,6 +169,11 @@ def expand_groups(arguments: list[str]) -> list[str]:
         else:
             expanded += [f"{flag}.{key}={_typed(value)}" for key, value in values.items()]
     return expanded
+
+
+def _is_a(kind: type, spec: Any) -> bool:
+    found = pydoc.locate(str(spec["class_path"]))
+    return isinstance(found, type) and issubclass(found, kind)
 
 
 def _mapping(text: str) -> dict[str, Any] | None:

@@ -176,14 +176,18 @@ class MGCModule(L.LightningModule):
         if isinstance(batch, FaceTriplet):
             self._evaluate("test", batch)
 
-    def predict_step(self, batch: FaceTriplet, batch_idx: int) -> dict[str, Any]:
-        """Reconstruct a batch."""
-        coefficients, verts, landmarks = self(batch.images.flatten(0, 1))
+    def predict_step(self, batch: FaceTriplet | AlignedPhotos, batch_idx: int) -> dict[str, Any]:
+        """Reconstruct a batch; a photograph of a benchmark is one view."""
+        if isinstance(batch, AlignedPhotos):
+            images, names = batch.images[:, None], batch.names
+        else:
+            images, names = batch.images, batch.sample_id
+        coefficients, verts, landmarks = self(images.flatten(0, 1))
         return {
-            "sample_id": batch.sample_id,
-            "coefficients": coefficients.unflatten(0, batch.images.shape[:2]),
-            "verts": verts.unflatten(0, batch.images.shape[:2]),
-            "landmarks": landmarks.unflatten(0, batch.images.shape[:2]),
+            "sample_id": names,
+            "coefficients": coefficients.unflatten(0, images.shape[:2]),
+            "verts": verts.unflatten(0, images.shape[:2]),
+            "landmarks": landmarks.unflatten(0, images.shape[:2]),
         }
 
     def _evaluate(self, stage: str, batch: FaceTriplet) -> None:

@@ -107,7 +107,7 @@ def test_what_another_class_or_list_drops_is_told(resolve, tmp_path) -> None:
     assert classes.endswith("drops what was said of SyntheticTriplets: settings")
     assert config["data"]["init_args"]["image_size"] == 96  # the model's, by the quickstart's reference
     (dropped,) = {line for line in told.splitlines() if "new list" in line}
-    assert "drops RichProgressBar, ModelCheckpoint, ContactSheet, ExportBestCheckpoint;" in dropped
+    assert "drops TrainingProgress, ModelCheckpoint, ContactSheet, ExportBestCheckpoint;" in dropped
     assert "`trainer.callbacks+` would add" in dropped
     assert "Adam" not in told  # only its defaults went
 
@@ -115,7 +115,7 @@ def test_what_another_class_or_list_drops_is_told(resolve, tmp_path) -> None:
 def test_a_list_is_added_to(resolve, tmp_path) -> None:
     config, told = resolve(overlay(tmp_path, {"trainer": {"callbacks+": [{"class_path": "ModelSummary"}]}}))
     names = [each["class_path"].rpartition(".")[2] for each in config["trainer"]["callbacks"]]
-    assert names[:2] + names[-1:] == ["RichProgressBar", "ModelCheckpoint", "ModelSummary"]
+    assert names[:2] + names[-1:] == ["TrainingProgress", "ModelCheckpoint", "ModelSummary"]
     assert "drops" not in told
 
 

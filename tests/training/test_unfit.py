@@ -51,7 +51,7 @@ def test_a_missing_gpu_is_one_sentence(tmp_path, capsys) -> None:
 def test_a_switch_leaves_out_the_callbacks_of_a_config(tmp_path, caplog) -> None:
     off = ["--trainer.enable_progress_bar=false", "--trainer.enable_checkpointing=false"]
     assert tiny_fit.run(tmp_path, *off, "--trainer.fast_dev_run=true", base=tiny_fit.TINY) == 0
-    assert "`enable_progress_bar` is false: RichProgressBar is left out" in caplog.text
+    assert "`enable_progress_bar` is false: TrainingProgress is left out" in caplog.text
     assert "`enable_checkpointing` is false: ModelCheckpoint is left out" in caplog.text
 
 
