@@ -26,14 +26,22 @@ from mgc_lightning.networks.files import SMALL
 from mgc_lightning.own_code import PLUGINS, import_modules
 from mgc_lightning.training.checkpoint_io import AtomicCheckpointIO
 from mgc_lightning.training.config_parser import ConfigParser, plain
-from mgc_lightning.training.flags import InFlags, gather_imports, in_flags, resolve_configs
+from mgc_lightning.training.flags import (
+    QUIET,
+    InFlags,
+    expand_groups,
+    gather_imports,
+    in_flags,
+    resolve_configs,
+    take_verbosity,
+)
 from mgc_lightning.training.keeping import KeepLastGood
 from mgc_lightning.training.last_checkpoint import find_last, find_requeued, read_or_name_another
 from mgc_lightning.training.loader_memory import loader_trouble
 from mgc_lightning.training.lost_ranks import KnowRanks, lost_rank
-from mgc_lightning.training.merging import any_of, expand_groups, listen, without
+from mgc_lightning.training.merging import any_of, listen, without
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
-from mgc_lightning.training.quiet import QUIET, set_verbosity, take_verbosity
+from mgc_lightning.training.quiet import set_verbosity
 from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.same_run import RUN_KEY, continued_loggers, keep_metrics
 from mgc_lightning.training.short_help import FULL, short_help, wants_short_help

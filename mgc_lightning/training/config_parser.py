@@ -24,7 +24,7 @@ class ConfigParser(HelpfulParser, LightningArgumentParser):
         super().__init__(*args, **{"logger": drops, **kwargs})
 
     def parse_args(self, args: Any = None, namespace: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
-        """Parse arguments; `--NAME.ENTRY=null` removes an entry of a mapping."""
+        """Parse arguments; `NAME.ENTRY=null` removes an entry of a mapping."""
         if namespace is not None and isinstance(args, list):
             hints = {action.dest: getattr(action, "_typehint", None) for action in self._actions}
             kept = []

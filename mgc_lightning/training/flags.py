@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from mgc_lightning.errors import MGCError, nearest
 from mgc_lightning.files.places import configs_folder
 from mgc_lightning.training.config_files import check_config
 
 CONFIG_FLAGS = ("--config", "-c")
+GROUPS = ("model", "trainer")
+"""Keys whose values are no class of the user's choice: each of their own keys is an argument."""
+QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
 
 
 def find_config(name: str) -> Path:
@@ -98,6 +106,43 @@ def gather_imports(arguments: list[str]) -> list[str]:
     return [*others, f"--import={json.dumps(modules)}"] if modules else others
 
 
+def expand_groups(arguments: list[str]) -> list[str]:
+    """Turn a mapping, or a file, that is given for the whole model or trainer into one argument a key.
+
+    The parser takes such a mapping for all that there is to say; W&B sends them in nested sweeps.
+
+    Example:
+        >>> expand_groups(["fit", "--model={'objective': {'weights': {'pixel': 0.7}}, 'focal': 1015.0}"])
+        ['fit', '--model.objective={"weights": {"pixel": 0.7}}', '--model.focal=1015.0']
+    """
+    expanded: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        flag, equals, text = argument.partition("=")
+        if flag.removeprefix("--") not in GROUPS or not flag.startswith("--"):
+            expanded.append(argument)
+            continue
+        text = text if equals else next(left, "")
+        values = _mapping(text)
+        if values is None or "class_path" in values:
+            expanded.append(f"{flag}={text}")
+        else:
+            expanded += [f"{flag}.{key}={_typed(value)}" for key, value in values.items()]
+    return expanded
+
+
+def take_verbosity(arguments: Sequence[str]) -> tuple[list[str], int]:
+    """Take `-q` and `-v` out of a command line; quiet is -1, verbose 1.
+
+    Example:
+        >>> take_verbosity(["fit", "-q", "--config", "quickstart"])
+        (['fit', '--config', 'quickstart'], -1)
+    """
+    words = {"-q": -1, "--quiet": -1, "-v": 1, "--verbose": 1}
+    given = [words[argument] for argument in arguments if argument in words]
+    return [argument for argument in arguments if argument not in words], max(-1, min(1, sum(given)))
+
+
 def in_flags(message: str) -> str:
     """Turn modules that are named as in Python into flags.
 
@@ -120,3 +165,21 @@ class InFlags(logging.Filter):
         if record.name.startswith("mgc_lightning"):
             record.msg, record.args = in_flags(record.getMessage()), ()
         return True
+
+
+def _mapping(text: str) -> dict[str, Any] | None:
+    if text.endswith((".yaml", ".yml", ".json")) and Path(text).is_file():
+        check_config(Path(text))
+        text = Path(text).read_text(encoding="utf-8-sig")
+    for read in (ast.literal_eval, yaml.safe_load):  # Python's own words, as W&B writes them, or YAML
+        try:
+            values = read(text)
+        except (ValueError, SyntaxError, yaml.YAMLError, RecursionError, MemoryError):
+            continue
+        if isinstance(values, dict):
+            return values
+    return None
+
+
+def _typed(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

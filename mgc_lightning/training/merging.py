@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import json
 import logging
 import pydoc
 import re
 import types
 import typing
 from collections.abc import Mapping, MutableMapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mgc_lightning.files.reading import excerpt
-from mgc_lightning.training.config_files import check_config
 
-GROUPS = ("model", "trainer")
-"""Keys whose values are no class of the user's choice: each of their own keys is an argument."""
 _CHANGE = re.compile(r"Due to class_path change from '([^']+)' to '([^']+)', discarding init_args: (.*)\.$", re.DOTALL)
 
 drops = logging.getLogger(__name__)
@@ -88,7 +80,7 @@ def merge_mapping(hint: Any, value: Any, previous: Any) -> Any:
 
 
 def remove_entry(hint: Any, argument: str, values: MutableMapping[str, Any], name: str) -> bool:
-    """Remove the entry that an argument such as `--extra.same_person=null` names; False if it says something else.
+    """Remove the entry that an argument such as `extra.same_person=null` names; False if it says something else.
 
     Example:
         >>> values = {"extra": {"same_person": 1}}
@@ -146,52 +138,9 @@ def without(kind: type, callbacks: Any, switch: str) -> Any:
     return left if isinstance(callbacks, list) else callbacks
 
 
-def expand_groups(arguments: list[str]) -> list[str]:
-    """Turn a mapping, or a file, that is given for the whole model or trainer into one argument a key.
-
-    The parser takes such a mapping for all that there is to say; W&B sends them in nested sweeps.
-
-    Example:
-        >>> expand_groups(["fit", "--model={'objective': {'weights': {'pixel': 0.7}}, 'focal': 1015.0}"])
-        ['fit', '--model.objective={"weights": {"pixel": 0.7}}', '--model.focal=1015.0']
-    """
-    expanded: list[str] = []
-    left = iter(arguments)
-    for argument in left:
-        flag, equals, text = argument.partition("=")
-        if flag.removeprefix("--") not in GROUPS or not flag.startswith("--"):
-            expanded.append(argument)
-            continue
-        text = text if equals else next(left, "")
-        values = _mapping(text)
-        if values is None or "class_path" in values:
-            expanded.append(f"{flag}={text}")
-        else:
-            expanded += [f"{flag}.{key}={_typed(value)}" for key, value in values.items()]
-    return expanded
-
-
 def _is_a(kind: type, spec: Any) -> bool:
     found = pydoc.locate(str(spec["class_path"]))
     return isinstance(found, type) and issubclass(found, kind)
-
-
-def _mapping(text: str) -> dict[str, Any] | None:
-    if text.endswith((".yaml", ".yml", ".json")) and Path(text).is_file():
-        check_config(Path(text))
-        text = Path(text).read_text(encoding="utf-8-sig")
-    for read in (ast.literal_eval, yaml.safe_load):  # Python's own words, as W&B writes them, or YAML
-        try:
-            values = read(text)
-        except (ValueError, SyntaxError, yaml.YAMLError, RecursionError, MemoryError):
-            continue
-        if isinstance(values, dict):
-            return values
-    return None
-
-
-def _typed(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _mapping_hint(hint: Any) -> Any:

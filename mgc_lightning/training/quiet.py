@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
 
 LIBRARY = ("mgc_lightning", "datamodules", "callbacks")
 LIGHTNING = ("lightning", "lightning.pytorch", "lightning.fabric")
-QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
 _NOISE = ("💡 Tip", "TPU available", "HPU available", "`weights_only` was not set")
 _WARNINGS = (
     r"LightningCLI.s args parameter",
@@ -41,18 +39,6 @@ class Noise(logging.Filter):
             return False
         self.last = message
         return True
-
-
-def take_verbosity(arguments: Sequence[str]) -> tuple[list[str], int]:
-    """Take `-q` and `-v` out of a command line; quiet is -1, verbose 1.
-
-    Example:
-        >>> take_verbosity(["fit", "-q", "--config", "quickstart"])
-        (['fit', '--config', 'quickstart'], -1)
-    """
-    words = {"-q": -1, "--quiet": -1, "-v": 1, "--verbose": 1}
-    given = [words[argument] for argument in arguments if argument in words]
-    return [argument for argument in arguments if argument not in words], max(-1, min(1, sum(given)))
 
 
 def set_verbosity(verbosity: int) -> None:

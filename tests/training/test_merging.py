@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mgc_lightning import cli
-from mgc_lightning.training.merging import expand_groups
+from mgc_lightning.training.flags import expand_groups
 
 
 @pytest.fixture
