@@ -11,7 +11,13 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import BasePredictionWriter, Checkpoint, ProgressBar
+from lightning.pytorch.callbacks import (
+    BasePredictionWriter,
+    Checkpoint,
+    DeviceStatsMonitor,
+    LearningRateMonitor,
+    ProgressBar,
+)
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -52,6 +58,12 @@ from mgc_lightning.training.wandb_mode import keep_offline_without_server, prepa
 
 logger = logging.getLogger(__name__)
 
+_SWITCHES: dict[str, Any] = {
+    "enable_progress_bar": ProgressBar,
+    "enable_checkpointing": Checkpoint,
+    "logger": (LearningRateMonitor, DeviceStatsMonitor),
+}
+"""Which callbacks a trainer refuses where it is told to do without something."""
 PROGRESS = ("callbacks.TrainingProgress", ProgressBar)
 WRITER = ("callbacks.WritePredictions", BasePredictionWriter)
 """What a trainer and `predict` get, unless the config has another of the kind."""
@@ -182,7 +194,7 @@ class MGCCLI(LightningCLI):
         given = self.config[self.subcommand]
         if self.subcommand != "fit" and not given.get("ckpt_path") and not given.model.get("init"):
             logger.warning("Neither `ckpt_path` nor `model.init` is given: the network knows nothing yet")
-        for switch, kind in (("enable_progress_bar", ProgressBar), ("enable_checkpointing", Checkpoint)):
+        for switch, kind in _SWITCHES.items():
             if trainer.get(switch) is False:
                 trainer.callbacks = without(kind, trainer.callbacks, switch)
 

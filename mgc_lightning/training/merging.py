@@ -84,7 +84,7 @@ def remove_entry(hint: Any, argument: str, values: MutableMapping[str, Any], nam
 
     Example:
         >>> values = {"extra": {"same_person": 1}}
-        >>> remove_entry(dict[str, int], "--extra.same_person=null", values, "extra"), values
+        >>> remove_entry(dict[str, int], "-" * 2 + "extra.same_person=null", values, "extra"), values
         (True, {'extra': {}})
     """
     key, _, value = argument.removeprefix(f"--{name}.").partition("=")
@@ -122,7 +122,7 @@ def any_of(kind: type, callbacks: Any) -> bool:
     return any(_is_a(kind, spec) for spec in (callbacks if isinstance(callbacks, list) else ()))
 
 
-def without(kind: type, callbacks: Any, switch: str) -> Any:
+def without(kind: Any, callbacks: Any, switch: str) -> Any:
     """Leave the callbacks of a kind out of a config's, since a switch of the trainer says so, and tell it.
 
     Example:
@@ -138,7 +138,7 @@ def without(kind: type, callbacks: Any, switch: str) -> Any:
     return left if isinstance(callbacks, list) else callbacks
 
 
-def _is_a(kind: type, spec: Any) -> bool:
+def _is_a(kind: Any, spec: Any) -> bool:
     found = pydoc.locate(str(spec["class_path"]))
     return isinstance(found, type) and issubclass(found, kind)
 

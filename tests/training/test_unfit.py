@@ -29,7 +29,6 @@ PLATEAU = "--model.scheduler=lightning.pytorch.cli.ReduceLROnPlateau"
         (["--model.scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau"], "has to be told what it looks at"),
         ([PLATEAU, "--model.scheduler.monitor=val/x"], "`scheduler` looks at `val/x`, which is not logged"),
         (["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/x"], "`val/x` which is not available"),
-        (["--trainer.callbacks+=LearningRateMonitor"], "`Trainer` that has no logger"),
         (["--trainer.logger=MLFlowLogger"], "mlflow"),
     ],
 )
@@ -50,8 +49,10 @@ def test_a_missing_gpu_is_one_sentence(tmp_path, capsys) -> None:
 
 def test_a_switch_leaves_out_the_callbacks_of_a_config(tmp_path, caplog) -> None:
     off = ["--trainer.enable_progress_bar=false", "--trainer.enable_checkpointing=false"]
+    off += ["--trainer.callbacks+=LearningRateMonitor"]
     assert tiny_fit.run(tmp_path, *off, "--trainer.fast_dev_run=true", base=tiny_fit.TINY) == 0
     assert "`enable_progress_bar` is false: TrainingProgress is left out" in caplog.text
+    assert "`logger` is false: LearningRateMonitor is left out" in caplog.text
     assert "`enable_checkpointing` is false: ModelCheckpoint is left out" in caplog.text
 
 
