@@ -248,8 +248,8 @@ class MGCCLI(LightningCLI):
             record_init_args(self.model.network.encoder.backbone, backbone.get("init_args") or {})
 
 
-def run_training(arguments: list[str]) -> MGCCLI:
-    """Run a training subcommand with command-line arguments.
+def run_training(arguments: list[str], kind: type[MGCCLI] = MGCCLI) -> MGCCLI:
+    """Run a training subcommand with command-line arguments, by a kind of command line.
 
     Raises:
         MGCError: if a config, a checkpoint or a class that they name cannot be used; arguments are named as typed.
@@ -268,7 +268,7 @@ def run_training(arguments: list[str]) -> MGCCLI:
     prepare_wandb()
     torch.set_float32_matmul_precision("high")
     try:
-        return _run(arguments)
+        return _run(arguments, kind)
     except MGCError as error:
         raise MGCError(in_flags(str(error))) from error
     except OmegaConfBaseException as error:
@@ -297,10 +297,10 @@ def register_plugins() -> None:
             continue
 
 
-def _run(arguments: list[str]) -> MGCCLI:
+def _run(arguments: list[str], kind: type[MGCCLI]) -> MGCCLI:
     register_plugins()
     listen()
-    return MGCCLI(
+    return kind(
         MGCModule,
         parser_class=ConfigParser,
         parser_kwargs={"parser_mode": "omegaconf+"},

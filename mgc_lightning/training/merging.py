@@ -104,7 +104,7 @@ def tell_list(key: str, value: Any, previous: Any) -> None:
     Example:
         >>> tell_list("callbacks", [{"class_path": "A"}], [{"class_path": "A"}, {"class_path": "my.B"}])
     """
-    if not isinstance(previous, Sequence) or not isinstance(value, Sequence):
+    if any(isinstance(each, str) or not isinstance(each, Sequence) for each in (previous, value)):
         return
     left = [name for name in map(_class_name, value) if name]
     dropped = [name for name in map(_class_name, previous) if name and name not in left]
