@@ -3,6 +3,8 @@ from .benchmark import BenchmarkCallback as BenchmarkCallback
 from .contact_sheet import ContactSheet as ContactSheet
 from .export import ExportBestCheckpoint as ExportBestCheckpoint
 from .now import NoWBenchmark as NoWBenchmark
+from .predictions import WritePredictions as WritePredictions
+from .progress import TrainingProgress as TrainingProgress
 from .realy import REALYBenchmark as REALYBenchmark
 from .summary import SummaryTable as SummaryTable
 from .validation_faces import ValidationFaces as ValidationFaces

@@ -32,6 +32,27 @@ COMMANDS: dict[str, Command | Group] = {
         "mgc_lightning.commands.doctor:doctor",
         "check versions, devices, rasterizers, face models and W&B; say what to do about what is missing",
     ),
+    "config": Group(
+        "experiments: what there is, what they come to, whether they will run",
+        {
+            "list": Command(
+                "mgc_lightning.commands.config_list:list_configs",
+                "list the configs and presets that come with the package; `--config NAME` takes each",
+            ),
+            "show": Command(
+                "mgc_lightning.commands.config_show:show",
+                "show what configs, laid over one another, and values come to",
+            ),
+            "diff": Command(
+                "mgc_lightning.commands.config_diff:diff",
+                "show in which keys two configs differ, as they are resolved",
+            ),
+            "check": Command(
+                "mgc_lightning.commands.config_check:check",
+                "try what a training needs before it starts: files, a step, memory, disk, logger, time",
+            ),
+        },
+    ),
     "export": Command(
         "mgc_lightning.commands.export:export",
         "export a checkpoint to ONNX, torch.export and safetensors, and compare each with the network",
@@ -125,7 +146,7 @@ COMMANDS: dict[str, Command | Group] = {
 }
 TRAINING = {
     "fit": "train a model",
-    "validate": "score a checkpoint on the validation set",
+    "validate": "score a checkpoint on the validation set; `validate NAME` tries a config instead (config check)",
     "test": "score a checkpoint on the test set or a benchmark",
     "predict": "reconstruct a data set",
 }
@@ -151,7 +172,10 @@ def _main(argv: Sequence[str] | None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     program = os.path.basename(sys.argv[0]) or "mgc"
     try:
-        if arguments and arguments[0] in TRAINING:
+        if arguments[:1] == ["validate"] and arguments[1:] and not arguments[1].startswith("-"):
+            # Lightning's own takes flags alone
+            status = _command(program, Group("", COMMANDS), ["config", "check", *arguments[1:]])
+        elif arguments and arguments[0] in TRAINING:
             status = _train(arguments)
         elif arguments[:1] == ["--version"]:
             print(f"mgc-lightning {__version__}")

@@ -10,7 +10,7 @@ COMMAND_LINE = (
     "commands/",
     "arguments/",
     "cli.py",
-    *(f"training/{name}.py" for name in ("cli", "flags", "short_help", "stop")),
+    *(f"training/{name}.py" for name in ("cli", "flags", "preflight", "resolve", "short_help", "stop")),
 )
 """Files that make the command line."""
 WHOLE_COMMAND = re.compile(r"\b(mgc|lightning|pip|python|docker)\b[^`]*$|^[^`]*\b(bfm09|--name)\b")

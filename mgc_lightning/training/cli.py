@@ -5,13 +5,20 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import (
+    BasePredictionWriter,
+    Checkpoint,
+    DeviceStatsMonitor,
+    LearningRateMonitor,
+    ProgressBar,
+)
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -26,14 +33,24 @@ from mgc_lightning.networks.files import SMALL
 from mgc_lightning.own_code import PLUGINS, import_modules
 from mgc_lightning.training.checkpoint_io import AtomicCheckpointIO
 from mgc_lightning.training.config_parser import ConfigParser, plain
-from mgc_lightning.training.flags import InFlags, gather_imports, in_flags, resolve_configs, spread_mappings
+from mgc_lightning.training.flags import (
+    QUIET,
+    InFlags,
+    expand_groups,
+    gather_imports,
+    in_flags,
+    resolve_configs,
+    take_verbosity,
+)
 from mgc_lightning.training.keeping import KeepLastGood
 from mgc_lightning.training.last_checkpoint import find_last, find_requeued, read_or_name_another
 from mgc_lightning.training.loader_memory import loader_trouble
 from mgc_lightning.training.lost_ranks import KnowRanks, lost_rank
+from mgc_lightning.training.merging import any_of, listen, without
 from mgc_lightning.training.module import HYPERPARAMETERS_KEY, MGCModule
 from mgc_lightning.training.monitor import TrainingMonitor
 from mgc_lightning.training.provenance import describe_origin
+from mgc_lightning.training.quiet import set_verbosity
 from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.same_run import RUN_KEY, continued_loggers, keep_metrics
 from mgc_lightning.training.short_help import FULL, short_help, wants_short_help
@@ -41,10 +58,21 @@ from mgc_lightning.training.stop import StopAtSignal, stop_status
 from mgc_lightning.training.sweep_trial import ReportToSweep
 from mgc_lightning.training.trial_link import trial_link
 from mgc_lightning.training.trust import check_size, trusted
+from mgc_lightning.training.unfit import said_by_lightning
 from mgc_lightning.training.uploads import keep_training, limit_last_upload
 from mgc_lightning.training.wandb_mode import keep_offline_without_server, prepare_wandb
 
 logger = logging.getLogger(__name__)
+
+_SWITCHES: dict[str, Any] = {
+    "enable_progress_bar": ProgressBar,
+    "enable_checkpointing": Checkpoint,
+    "logger": (LearningRateMonitor, DeviceStatsMonitor),
+}
+"""Which callbacks a trainer refuses where it is told to do without something."""
+PROGRESS = ("callbacks.TrainingProgress", ProgressBar)
+WRITER = ("callbacks.WritePredictions", BasePredictionWriter)
+"""What a trainer and `predict` get, unless the config has another of the kind."""
 
 
 class SaveRunConfig(SaveConfigCallback):
@@ -148,22 +176,36 @@ class MGCCLI(LightningCLI):
             first: BaseException = error
             while first.__cause__ is not None:
                 first = first.__cause__
+            said = said_by_lightning(first) or f"{type(first).__name__}: {reason(first)}"
             missing = ". Install it, or take another in the config" if isinstance(first, ImportError) else ""
-            raise MGCError(
-                f"The config gives what cannot be used: {type(first).__name__}: {reason(first)}{missing}"
-            ) from error
+            raise MGCError(f"The config gives what cannot be used: {said.rstrip('.')}{missing}") from error
 
     def before_instantiate_classes(self) -> None:
-        """Ask for data before anything is made.
+        """Ask for data before anything is made, and leave out the callbacks that the trainer is told to do without.
 
         Raises:
-            MGCError: if the config names none.
+            MGCError: if the config names no data.
         """
         if self.config[self.subcommand].get("data") is None:
             raise MGCError(
                 f"`{self.subcommand}` needs data: give a config, such as `--config quickstart`, or `--data "
                 "SyntheticTriplets`"
             )
+
+        trainer = self.config[self.subcommand].trainer
+        wanted: list[tuple[str, type]] = [PROGRESS] if trainer.enable_progress_bar is not False else []
+        wanted += [WRITER] if self.subcommand == "predict" else []
+        more = [{"class_path": path} for path, kind in wanted if not any_of(kind, trainer.callbacks)]
+        if more:
+            added = {self.subcommand: {"trainer": {"callbacks+": more}}}
+            self.config = self.parser.parse_object(added, self.config)
+            trainer = self.config[self.subcommand].trainer
+        given = self.config[self.subcommand]
+        if self.subcommand != "fit" and not given.get("ckpt_path") and not given.model.get("init"):
+            logger.warning("Neither `ckpt_path` nor `model.init` is given: the network knows nothing yet")
+        for switch, kind in _SWITCHES.items():
+            if trainer.get(switch) is False:
+                trainer.callbacks = without(kind, trainer.callbacks, switch)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Make the trainer; its checkpoints are whole or absent, unless the config names another way to write them."""
@@ -197,6 +239,10 @@ class MGCCLI(LightningCLI):
         if isinstance(checkpoints, AtomicCheckpointIO):
             checkpoints.check_written()
 
+    def predict(self, *args: Any, return_predictions: bool | None = None, **kwargs: Any) -> None:
+        """Predict; the predictions are in files, so that none are kept."""
+        self.trainer.predict(*args, return_predictions=bool(return_predictions), **kwargs)
+
     def _set_seed(self) -> None:
         seed = self._get(self.config, "seed_everything")
         if not isinstance(seed, bool):
@@ -212,8 +258,8 @@ class MGCCLI(LightningCLI):
             record_init_args(self.model.network.encoder.backbone, backbone.get("init_args") or {})
 
 
-def run_training(arguments: list[str]) -> MGCCLI:
-    """Run a training subcommand with command-line arguments.
+def run_training(arguments: list[str], kind: type[MGCCLI] = MGCCLI) -> MGCCLI:
+    """Run a training subcommand with command-line arguments, by a kind of command line.
 
     Raises:
         MGCError: if a config, a checkpoint or a class that they name cannot be used; arguments are named as typed.
@@ -222,23 +268,23 @@ def run_training(arguments: list[str]) -> MGCCLI:
     if (asked := wants_short_help(arguments)) is not None:
         print(short_help(asked))
         raise SystemExit(0)
+    arguments, verbosity = take_verbosity(arguments)
+    arguments += QUIET if verbosity < 0 else []
     arguments = ["--help" if argument == FULL else argument for argument in arguments]
     logging.basicConfig(format="%(message)s")
     for handler in logging.getLogger().handlers:
         handler.addFilter(InFlags())
-    logging.getLogger("mgc_lightning").setLevel(logging.INFO)
-    warnings.filterwarnings("ignore", message="LightningCLI.s args parameter")
-    warnings.filterwarnings("ignore", message=".*was provided to the `Field\\(\\)` function.*", category=UserWarning)
+    set_verbosity(verbosity)
     prepare_wandb()
     torch.set_float32_matmul_precision("high")
     try:
-        return _run(arguments)
+        return _run(arguments, kind)
     except MGCError as error:
         raise MGCError(in_flags(str(error))) from error
     except OmegaConfBaseException as error:
         raise MGCError(f"The config cannot be resolved: {reason(error)}") from error
-    except RuntimeError as error:
-        if (why := loader_trouble(error)) is None:
+    except (RuntimeError, MisconfigurationException) as error:
+        if (why := said_by_lightning(error) or loader_trouble(error)) is None:
             raise
         raise MGCError(in_flags(why)) from error
     finally:
@@ -263,8 +309,9 @@ def register_plugins() -> None:
             continue
 
 
-def _run(arguments: list[str]) -> MGCCLI:
+def _run(arguments: list[str], kind: type[MGCCLI]) -> MGCCLI:
     register_plugins()
+    listen()
     link = trial_link()
     always = [
         StopAtSignal(),
@@ -273,7 +320,7 @@ def _run(arguments: list[str]) -> MGCCLI:
         TrainingMonitor(),
         *([] if link is None else [ReportToSweep(link)]),
     ]
-    return MGCCLI(
+    return kind(
         MGCModule,
         parser_class=ConfigParser,
         parser_kwargs={"parser_mode": "omegaconf+"},
@@ -283,5 +330,5 @@ def _run(arguments: list[str]) -> MGCCLI:
         seed_everything_default=0,
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,
-        args=gather_imports(resolve_configs(spread_mappings(arguments))),
+        args=expand_groups(gather_imports(resolve_configs(arguments))),
     )

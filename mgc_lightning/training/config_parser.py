@@ -5,15 +5,45 @@ from __future__ import annotations
 import typing
 from typing import Any
 
+import jsonargparse
+import torch
 import yaml
 from lightning.pytorch.cli import LightningArgumentParser
 
 from mgc_lightning.arguments.helpful import HelpfulParser
 from mgc_lightning.own_code import explain_missing
+from mgc_lightning.training.merging import drops, merge_mapping, remove_entry, tell_list
+
+jsonargparse.typing.register_type(torch.device)  # Lightning's callbacks have it among their defaults
 
 
 class ConfigParser(HelpfulParser, LightningArgumentParser):
     """Take keys as they are written, never abbreviated; name the nearest valid key where one is unknown."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"logger": drops, **kwargs})
+
+    def parse_args(self, args: Any = None, namespace: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Parse arguments; `NAME.ENTRY=null` removes an entry of a mapping."""
+        if namespace is not None and isinstance(args, list):
+            hints = {action.dest: getattr(action, "_typehint", None) for action in self._actions}
+            kept = []
+            for argument in args:
+                name = argument.removeprefix("--").partition(".")[0]
+                if hints.get(name) is None or not remove_entry(hints[name], argument, namespace, name):
+                    kept.append(argument)
+            args = kept
+        return super().parse_args(args, namespace, **kwargs)
+
+    def _check_value_key(self, action: Any, value: Any, key: str, cfg: Any, append: bool = False) -> Any:
+        """Check a value of a config, merged onto what was said before."""
+        if isinstance(value, str) and "${" in value and cfg is not None and not cfg:
+            return value  # whether another class takes what is only resolved later
+        previous = cfg.get(action.dest) if cfg else None
+        if not append and previous is not None:
+            value = merge_mapping(getattr(action, "_typehint", None), value, previous)
+            tell_list(key, value, previous)
+        return super()._check_value_key(action, value, key, cfg, append)
 
     def explain(self, message: str) -> list[str]:
         """Tell of folders of the user's own that hide ours."""

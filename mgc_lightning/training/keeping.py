@@ -54,6 +54,8 @@ def _checked(save: Callable[..., None], trainer: L.Trainer, filepath: str) -> No
 
 
 def _kept(callback: ModelCheckpoint, save: Callable[..., None], trainer: L.Trainer, candidates: Any) -> None:
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]  # Lightning writes the last one even so
+        return
     before = {name: getattr(callback, name) for name in _STATE}
     models = dict(callback.best_k_models)
     try:

@@ -37,6 +37,8 @@ from mgc_lightning.training.nonfinite import NonFiniteGuard
 from mgc_lightning.training.random_state import capture_random_state, restore_random_state
 from mgc_lightning.training.resumed_rates import check_same_optimizer, differs, take_config_rates
 from mgc_lightning.training.same_run import RUN_KEY, describe_run, rehome
+from mgc_lightning.training.schedules import schedule_config, step_plateaus
+from mgc_lightning.training.unfit import check_trainer
 
 HYPERPARAMETERS_KEY = "mgc_hyperparameters"
 
@@ -104,6 +106,25 @@ class MGCModule(L.LightningModule):
         self.last_scores: dict[str, float] = {}
         self.hyperparameters: dict[str, Any] = {}
         self._random_state: list[dict[str, Any]] | None = None
+        self._rate: float | None = None
+
+    @property
+    def backbone(self) -> nn.Module:
+        """The backbone, by the name that Lightning's BackboneFinetuning freezes and thaws."""
+        return self.network.encoder.backbone
+
+    @property
+    def lr(self) -> float:
+        """The optimiser's learning rate, by the name that Lightning's LearningRateFinder reads and sets."""
+        return self._rate or float(self.optimizer([nn.Parameter(torch.zeros(1))]).param_groups[0]["lr"])
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        self._rate = rate
+
+    def setup(self, stage: str) -> None:
+        """Refuse what a trainer cannot do with this module before anything is done."""
+        check_trainer(self.trainer)
 
     def on_fit_start(self) -> None:
         """Say now, and not after hours, what the end of the training will not be able to do."""
@@ -156,14 +177,18 @@ class MGCModule(L.LightningModule):
         if isinstance(batch, FaceTriplet):
             self._evaluate(batch)
 
-    def predict_step(self, batch: FaceTriplet, batch_idx: int) -> dict[str, Any]:
-        """Reconstruct a batch."""
-        coefficients, verts, landmarks = self(batch.images.flatten(0, 1))
+    def predict_step(self, batch: FaceTriplet | AlignedPhotos, batch_idx: int) -> dict[str, Any]:
+        """Reconstruct a batch; a photograph of a benchmark is one view."""
+        if isinstance(batch, AlignedPhotos):
+            images, names = batch.images[:, None], batch.names
+        else:
+            images, names = batch.images, batch.sample_id
+        coefficients, verts, landmarks = self(images.flatten(0, 1))
         return {
-            "sample_id": batch.sample_id,
-            "coefficients": coefficients.unflatten(0, batch.images.shape[:2]),
-            "verts": verts.unflatten(0, batch.images.shape[:2]),
-            "landmarks": landmarks.unflatten(0, batch.images.shape[:2]),
+            "sample_id": names,
+            "coefficients": coefficients.unflatten(0, images.shape[:2]),
+            "verts": verts.unflatten(0, images.shape[:2]),
+            "landmarks": landmarks.unflatten(0, images.shape[:2]),
         }
 
     def _evaluate(self, batch: FaceTriplet) -> FaceViews:
@@ -185,6 +210,7 @@ class MGCModule(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log losses and scores, each sample counted once: all names on every process."""
         self._log_scores("val")
+        step_plateaus(self.trainer)
 
     def on_test_epoch_end(self) -> None:
         """Log losses and scores, each sample counted once: all names on every process."""
@@ -202,12 +228,15 @@ class MGCModule(L.LightningModule):
         """Make the optimiser and the scheduler of the config; the scheduler steps once a training step."""
         try:
             optimizer = self.optimizer(filter(lambda p: p.requires_grad, self.network.parameters()))
+            if self._rate is not None:
+                for group in optimizer.param_groups:
+                    group["lr"] = self._rate
             scheduler = None if self.scheduler is None else self.scheduler(optimizer)
         except (ValueError, TypeError) as error:
             raise MGCError(f"`optimizer` or `scheduler` cannot be made: {reason(error)}") from error
         if scheduler is None:
             return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return {"optimizer": optimizer, "lr_scheduler": schedule_config(scheduler)}  # type: ignore[return-value]
 
     def configure_gradient_clipping(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mgc_lightning.errors import MGCError
 
@@ -59,7 +60,8 @@ def take_config_rates(
         schedule = scheduler(fresh)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "scheduler before optimizer": no step is trained here
-            for _ in range(_steps(checkpoint)):
+            # One that waits for a plateau begins to wait anew: what it would have seen is not known.
+            for _ in range(0 if isinstance(schedule, ReduceLROnPlateau) else _steps(checkpoint)):
                 schedule.step()
     (group,) = fresh.param_groups
     settings = {key: value for key, value in group.items() if key != "params"}

@@ -105,7 +105,9 @@ def _configs() -> list[tuple[str, str]]:
     for file in sorted(configs_folder().glob("*.yaml")):
         first = file.read_text(encoding="utf-8").partition("\n")[0]
         rows.append((file.stem, first.lstrip("# ").rstrip(":.")))
-    return rows
+    folders = sorted(path for path in configs_folder().iterdir() if path.is_dir() and path.name != "sweeps")
+    presets = [(f"{each.name}/...", ", ".join(sorted(file.stem for file in each.glob("*.yaml")))) for each in folders]
+    return rows + presets
 
 
 def _model() -> list[tuple[str, str]]:
