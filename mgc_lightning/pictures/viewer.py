@@ -141,9 +141,7 @@ def _base64(values: NDArray) -> str:
 
 def _check(points: NDArray, triangles: NDArray, colors: NDArray) -> None:
     if points.ndim != 2 or points.shape[1:] != (3,) or triangles.ndim != 2 or triangles.shape[1:] != (3,):
-        raise MGCError(
-            f"Expected vertices (N, 3) and triangles (F, 3); got {points.shape}, {triangles.shape}"
-        )
+        raise MGCError(f"Expected vertices (N, 3) and triangles (F, 3); got {points.shape}, {triangles.shape}")
     if colors.shape != points.shape or not len(triangles):
         raise MGCError(f"Expected triangles, and colours of {points.shape}; got {len(triangles)} and {colors.shape}")
     if len(triangles) > MOST_TRIANGLES:
