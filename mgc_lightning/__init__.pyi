@@ -75,10 +75,10 @@ from .photographs.detectors import make_detector as make_detector
 from .photographs.photos import read_photo as read_photo
 from .preparation.run import prepare as prepare
 from .preparation.settings import PrepareSettings as PrepareSettings
-from .reconstruction.face import Reconstruction as Reconstruction
 from .reconstruction.reconstructor import FaceReconstructor as FaceReconstructor
 from .reconstruction.refinement import refine as refine
 from .reconstruction.report import RunReport as RunReport
+from .reconstruction.result import Reconstruction as Reconstruction
 from .reconstruction.run import reconstruct as reconstruct
 from .reconstruction.same_person import refine_same_person as refine_same_person
 from .reconstruction.settings import ReconstructSettings as ReconstructSettings

@@ -95,6 +95,10 @@ COMMANDS: dict[str, Command | Group] = {
         "mgc_lightning.commands.fit_scan:fit_scan",
         "fit a face model to a scan: its coefficients, its place, and its mesh on the scan",
     ),
+    "report": Command(
+        "mgc_lightning.commands.report:report",
+        "write one HTML page of a training, of a benchmark's results, or of reconstructed faces: it stands alone",
+    ),
     "benchmark": Group(
         "score meshes by NoW and REALY, and write what their organisers take; score on scans of your own",
         {

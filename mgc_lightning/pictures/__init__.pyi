@@ -14,3 +14,6 @@ from .figures import draw_face as draw_face
 from .landmarks import draw_landmarks as draw_landmarks
 from .sheets import label as label
 from .sheets import sheet as sheet
+from .viewer import viewer_data as viewer_data
+from .viewer import viewer_frame as viewer_frame
+from .viewer import viewer_page as viewer_page

@@ -1,6 +1,6 @@
 from .atlas import Atlas as Atlas
 from .atlas import make_atlas as make_atlas
-from .face import Reconstruction as Reconstruction
+from .face import PlacedFace as PlacedFace
 from .files import write_reconstruction as write_reconstruction
 from .inputs import Inputs as Inputs
 from .inputs import find_inputs as find_inputs
@@ -18,6 +18,7 @@ from .refinement import refine as refine
 from .report import Done as Done
 from .report import Refused as Refused
 from .report import RunReport as RunReport
+from .result import Reconstruction as Reconstruction
 from .rig import write_rig as write_rig
 from .rig import write_video_rig as write_video_rig
 from .run import reconstruct as reconstruct

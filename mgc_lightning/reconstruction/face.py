@@ -18,8 +18,8 @@ from mgc_lightning.structures import FaceMesh
 
 
 @dataclass(frozen=True)
-class Reconstruction:
-    """Hold one reconstructed face; tensors have no batch axis.
+class PlacedFace:
+    """Hold one reconstructed face and its place in its photograph; tensors have no batch axis.
 
     Attributes:
         image: (3, H, W) the photograph, RGB in [0, 1].

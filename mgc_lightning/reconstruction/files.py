@@ -17,7 +17,7 @@ from mgc_lightning.errors import check_choice
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.pictures.drawing import PNG_LEVEL, save_jpeg, save_png
-from mgc_lightning.reconstruction.face import Reconstruction
+from mgc_lightning.reconstruction.face import PlacedFace
 from mgc_lightning.reconstruction.maps import (
     GeometryMaps,
     depth_steps,
@@ -49,7 +49,7 @@ PICTURES: dict[Part, tuple[str, ...]] = {
 
 
 def write_reconstruction(
-    face: Reconstruction,
+    face: PlacedFace,
     folder: str | os.PathLike[str],
     face_model: FaceModel,
     renderer: FaceRenderer | None = None,
@@ -125,7 +125,7 @@ def write_reconstruction(
     return written
 
 
-def describe_coefficients(face: Reconstruction, face_model: FaceModel) -> dict[str, Any]:
+def describe_coefficients(face: PlacedFace, face_model: FaceModel) -> dict[str, Any]:
     """Put the coefficients into words and plain numbers.
 
     Example:
@@ -153,7 +153,7 @@ def describe_coefficients(face: Reconstruction, face_model: FaceModel) -> dict[s
     }
 
 
-def describe_camera(face: Reconstruction, depth_unit_mm: float | None = None) -> dict[str, Any]:
+def describe_camera(face: PlacedFace, depth_unit_mm: float | None = None) -> dict[str, Any]:
     """Describe both cameras, the similarity between their pictures, and the step of a depth that is written."""
     height, width = face.image.shape[1:]
     size = face.crop.shape[-1]
@@ -180,7 +180,7 @@ def _write_depth(folder: Path, maps: GeometryMaps) -> list[Path]:
     return [depth, *(save_png(folder / f"{name}.png", picture) for name, picture in drawn.items())]
 
 
-def _write_landmarks(folder: Path, face: Reconstruction) -> list[Path]:
+def _write_landmarks(folder: Path, face: PlacedFace) -> list[Path]:
     points = {"landmarks": face.landmarks, "landmarks_crop": face.landmarks_crop, "landmarks3d": face.landmarks3d}
     return [_write_points(folder / f"{name}.txt", values) for name, values in points.items()]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.geometry.pose import transform_points
 from mgc_lightning.pictures.drawing import Picture, to_picture
-from mgc_lightning.reconstruction.face import Reconstruction
+from mgc_lightning.reconstruction.face import PlacedFace
 from mgc_lightning.rendering.renderer import FaceRenderer, render_attributes
 
 Window = tuple[int, int, int, int]
@@ -46,7 +46,7 @@ class GeometryMaps:
         return self.depth > 0
 
 
-def face_window(face: Reconstruction, margin: int = 0, faces: Int[Tensor, "F 3"] | None = None) -> Window:
+def face_window(face: PlacedFace, margin: int = 0, faces: Int[Tensor, "F 3"] | None = None) -> Window:
     """Bound the head, or some of its triangles, in its photograph, where only this window is drawn. It may be empty."""
     verts = face.mesh.verts if faces is None else face.mesh.verts[faces.unique()]
     points = project(transform_points(face.T_cam_model, verts), face.K)
@@ -73,7 +73,7 @@ def window_intrinsics(K: Float[Tensor, "3 3"], window: Window) -> Float[Tensor, 
 
 
 @torch.no_grad()
-def geometry_maps(face: Reconstruction, renderer: FaceRenderer, faces: Int[Tensor, "F 3"]) -> GeometryMaps:
+def geometry_maps(face: PlacedFace, renderer: FaceRenderer, faces: Int[Tensor, "F 3"]) -> GeometryMaps:
     """Draw depth and normals at the size of the photograph.
 
     Args:

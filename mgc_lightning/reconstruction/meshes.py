@@ -11,7 +11,7 @@ from torch import Tensor
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.reconstruction.atlas import make_atlas
-from mgc_lightning.reconstruction.face import Reconstruction
+from mgc_lightning.reconstruction.face import PlacedFace
 from mgc_lightning.reconstruction.surface import textured_surface
 from mgc_lightning.reconstruction.texture import bake_texture
 from mgc_lightning.reconstruction.textured_mesh import write_textured_glb, write_textured_obj
@@ -19,7 +19,7 @@ from mgc_lightning.rendering.renderer import FaceRenderer
 
 
 def write_meshes(
-    face: Reconstruction,
+    face: PlacedFace,
     folder: str | Path,
     face_model: FaceModel,
     *,
@@ -55,9 +55,7 @@ def write_meshes(
     return written
 
 
-def write_textured(
-    face: Reconstruction, folder: str | Path, face_model: FaceModel, renderer: FaceRenderer
-) -> list[Path]:
+def write_textured(face: PlacedFace, folder: str | Path, face_model: FaceModel, renderer: FaceRenderer) -> list[Path]:
     """Write `face_textured.glb` and `face_textured.obj` (with `.mtl` and `.png`), in mm, model frame.
 
     They have the photograph's colours where it shows the surface, are cut along a smooth rim, and closed behind the
@@ -80,7 +78,7 @@ def write_textured(
     ]
 
 
-def write_neutral(face: Reconstruction, path: str | Path, face_model: FaceModel) -> Path:
+def write_neutral(face: PlacedFace, path: str | Path, face_model: FaceModel) -> Path:
     """Write the face without ears, scalp and neck, and without expression."""
     path = Path(path)
     index, faces = compact(face_model.face_region_faces)

@@ -18,7 +18,7 @@ from mgc_lightning.pictures.drawing import BACKGROUND, Picture, overlay, to_pict
 from mgc_lightning.pictures.figures import Style, draw_face
 from mgc_lightning.pictures.landmarks import draw_landmarks
 from mgc_lightning.pictures.sheets import label, sheet
-from mgc_lightning.reconstruction.face import Reconstruction
+from mgc_lightning.reconstruction.face import PlacedFace
 from mgc_lightning.reconstruction.maps import face_window, window_intrinsics
 from mgc_lightning.rendering.renderer import GREY, FaceRenderer
 from mgc_lightning.structures import FaceMesh
@@ -46,7 +46,7 @@ class FacePictures:
         ((224, 224, 3), (224, 224, 3))
     """
 
-    def __init__(self, face: Reconstruction, face_model: FaceModel, renderer: FaceRenderer) -> None:
+    def __init__(self, face: PlacedFace, face_model: FaceModel, renderer: FaceRenderer) -> None:
         self.face, self.face_model, self.renderer = face, face_model, renderer
         self.mesh = _batched(face.mesh)
         # Small crops are enlarged, and drawn on at the larger size.
@@ -107,7 +107,7 @@ def _scaled(K: Float[Tensor, "3 3"], factor: float) -> Float[Tensor, "3 3"]:
 
 
 def draw_in_photograph(
-    face: Reconstruction, face_model: FaceModel, renderer: FaceRenderer, style: Style = "lit"
+    face: PlacedFace, face_model: FaceModel, renderer: FaceRenderer, style: Style = "lit"
 ) -> Picture:
     """Draw a face on its photograph in a style of `draw_face`.
 
@@ -146,7 +146,7 @@ def _batched(mesh: FaceMesh) -> FaceMesh:
 
 
 def _view(
-    face: Reconstruction,
+    face: PlacedFace,
     face_model: FaceModel,
     renderer: FaceRenderer,
     mesh: FaceMesh,

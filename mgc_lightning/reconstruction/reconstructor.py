@@ -26,8 +26,9 @@ from mgc_lightning.photographs.crop import (
 from mgc_lightning.photographs.detection import FaceDetector
 from mgc_lightning.photographs.photos import ImageLike, as_image
 from mgc_lightning.photographs.settings import DetectorChoice
-from mgc_lightning.reconstruction.face import Reconstruction, camera_of_image
+from mgc_lightning.reconstruction.face import camera_of_image
 from mgc_lightning.reconstruction.locator import FaceLocator
+from mgc_lightning.reconstruction.result import Reconstruction
 from mgc_lightning.structures import FaceMesh
 
 BATCH = 16
@@ -245,6 +246,7 @@ class FaceReconstructor(FaceLocator):
                 image_from_crop=image_from_crop[i],
                 detected=None if detected is None else detected[i],
                 detected_mesh=None if meshes is None else meshes[i],
+                face_model=self.face_model,
             )
             for i in range(len(images))
         ]

@@ -21,8 +21,8 @@ from mgc_lightning.photographs.conventions import jaw_trust
 from mgc_lightning.photographs.crop import transform_points2d
 from mgc_lightning.photographs.head_pose import yaw_degrees
 from mgc_lightning.photographs.skin import SkinColours
-from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
+from mgc_lightning.reconstruction.result import Reconstruction
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.scene import render_views
 

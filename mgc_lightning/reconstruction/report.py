@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mgc_lightning.files.atomic import atomic_path
-from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.recrop import SettledCrop
+from mgc_lightning.reconstruction.result import Reconstruction
 from mgc_lightning.reconstruction.video import VideoFaces
 
 

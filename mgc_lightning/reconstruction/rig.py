@@ -16,14 +16,14 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.rigged import Motion, write_rigged_glb
 from mgc_lightning.geometry.mesh import vertex_normals
 from mgc_lightning.geometry.pose import pose_to_transform
-from mgc_lightning.reconstruction.face import Reconstruction
+from mgc_lightning.reconstruction.face import PlacedFace
 
 RIG = "face_rig.glb"
 _UPRIGHT = np.diag([1.0, -1.0, -1.0])
 """From the camera's frame (y down, z forward) to glTF's (y up, z toward the viewer)."""
 
 
-def write_rig(face: Reconstruction, folder: str | Path, face_model: FaceModel) -> Path:
+def write_rig(face: PlacedFace, folder: str | Path, face_model: FaceModel) -> Path:
     """Write `face_rig.glb`: the whole head without expression, and each direction of expression as a morph target.
 
     The targets have the face model's names (ARKit's 52 of the embedded head); their weights are the photograph's

@@ -18,7 +18,6 @@ from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.photographs.conventions import slides
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.photos import read_photo
-from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.files import write_reconstruction
 from mgc_lightning.reconstruction.inputs import Inputs, find_inputs, free_name, name_folders
 from mgc_lightning.reconstruction.meshes import write_neutral
@@ -26,6 +25,7 @@ from mgc_lightning.reconstruction.places import FaceFinder, FacePlace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.refinement import refine
 from mgc_lightning.reconstruction.report import Done, Refused, RunReport
+from mgc_lightning.reconstruction.result import Reconstruction
 from mgc_lightning.reconstruction.rig import write_rig, write_video_rig
 from mgc_lightning.reconstruction.same_person import refine_same_person
 from mgc_lightning.reconstruction.settings import LEAN, OUTPUT, PARTS, ReconstructSettings

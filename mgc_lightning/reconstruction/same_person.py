@@ -13,9 +13,9 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.fitting.objective_fit import fit
 from mgc_lightning.losses.objective import LossWeights, MGCObjective
 from mgc_lightning.photographs.photos import ImageLike
-from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.refinement import Evidence
+from mgc_lightning.reconstruction.result import Reconstruction
 from mgc_lightning.rendering.renderer import FaceRenderer
 from mgc_lightning.structures import FaceTriplet
 

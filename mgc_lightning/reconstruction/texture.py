@@ -22,7 +22,7 @@ from mgc_lightning.geometry.edges import adjacency
 from mgc_lightning.geometry.pose import transform_points
 from mgc_lightning.pictures.drawing import Picture, to_picture
 from mgc_lightning.reconstruction.atlas import Atlas
-from mgc_lightning.reconstruction.face import Reconstruction
+from mgc_lightning.reconstruction.face import PlacedFace
 from mgc_lightning.reconstruction.maps import GeometryMaps, face_window, geometry_maps
 from mgc_lightning.rendering.lighting import shade
 from mgc_lightning.rendering.renderer import FaceRenderer
@@ -50,7 +50,7 @@ GAIN_LIMITS = (0.4, 2.5)
 
 @torch.no_grad()
 def bake_texture(
-    face: Reconstruction,
+    face: PlacedFace,
     faces: Int[Tensor, "F 3"],
     atlas: Atlas,
     renderer: FaceRenderer,
@@ -104,7 +104,7 @@ def bake_texture(
 class _View:
     """Tell what the photograph shows of a surface, and how far to believe it."""
 
-    def __init__(self, face: Reconstruction, renderer: FaceRenderer) -> None:
+    def __init__(self, face: PlacedFace, renderer: FaceRenderer) -> None:
         self.face = face
         self.maps = geometry_maps(face, renderer, face.mesh.faces)
         px = float(face.K[0, 0] / face.T_cam_model[2, 3]) * FACE_SIZE
@@ -201,7 +201,7 @@ def _visibility(
     points: Float[Tensor, "P 3"],
     pixels: Float[Tensor, "P 2"],
     facing: Float[Tensor, " P"],
-    face: Reconstruction,
+    face: PlacedFace,
     maps: GeometryMaps,
 ) -> Float[Tensor, " P"]:
     depth = _sample(maps.depth[None].to(points), pixels, "nearest")[0]

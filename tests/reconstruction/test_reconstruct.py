@@ -15,9 +15,9 @@ from mgc_lightning.face_models import load_face_model
 from mgc_lightning.networks.settings import NetworkSource
 from mgc_lightning.photographs.detection import DetectedFace
 from mgc_lightning.reconstruction import run
-from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.report import Done, Refused
+from mgc_lightning.reconstruction.result import Reconstruction
 from mgc_lightning.reconstruction.run import reconstruct
 from mgc_lightning.reconstruction.settings import ReconstructSettings
 from mgc_lightning.synthetic.dataset import make_triplets

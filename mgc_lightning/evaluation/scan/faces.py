@@ -12,10 +12,10 @@ from torch import Tensor
 
 from mgc_lightning.evaluation.scan.photo_set import TakenPhotograph
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.reconstruction.face import Reconstruction
 from mgc_lightning.reconstruction.places import FacePlace
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 from mgc_lightning.reconstruction.refinement import refine
+from mgc_lightning.reconstruction.result import Reconstruction
 from mgc_lightning.reconstruction.same_person import refine_same_person
 
 ALONE, REFINED, ONE_MOMENT, DIFFERENT_LIGHT = "alone", "refined", "one moment", "different light"
