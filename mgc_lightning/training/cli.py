@@ -22,6 +22,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from jsonargparse import Namespace
 from omegaconf.errors import OmegaConfBaseException
 
 from mgc_lightning.encoders.registry import record_init_args
@@ -197,8 +198,10 @@ class MGCCLI(LightningCLI):
         wanted += [WRITER] if self.subcommand == "predict" else []
         more = [{"class_path": path} for path, kind in wanted if not any_of(kind, trainer.callbacks)]
         if more:
-            added = {self.subcommand: {"trainer": {"callbacks+": more}}}
-            self.config = self.parser.parse_object(added, self.config)
+            # The whole list: `callbacks+` would replace a list that came from a config.
+            own = trainer.callbacks if isinstance(trainer.callbacks, list) else []
+            every = [*(spec.as_dict() if isinstance(spec, Namespace) else spec for spec in own), *more]
+            self.config = self.parser.parse_object({self.subcommand: {"trainer": {"callbacks": every}}}, self.config)
             trainer = self.config[self.subcommand].trainer
         given = self.config[self.subcommand]
         if self.subcommand != "fit" and not given.get("ckpt_path") and not given.model.get("init"):

@@ -36,7 +36,7 @@ def test_list_names_configs_and_presets(run) -> None:
 
 
 def test_show_composes_overlays_and_values(run) -> None:
-    status, out, _ = run("config", "show", "quickstart", "ablations/single_view", "model.image_size=64")
+    status, out, _ = run("config", "show", "quickstart", "ablation/single_view", "model.image_size=64")
     assert status == 0
     config = yaml.safe_load(out)
     weights = config["model"]["objective"]["init_args"]["weights"]["init_args"]
@@ -53,7 +53,7 @@ def test_what_is_shown_is_a_config(run, tmp_path) -> None:
 
 
 def test_diff_gives_both_values(run) -> None:
-    status, out, _ = run("config", "diff", "quickstart", "quickstart,ablations/no_pixel,trainer.max_steps=5")
+    status, out, _ = run("config", "diff", "quickstart", "quickstart,ablation/no_pixel,trainer.max_steps=5")
     assert status == 0
     assert out.splitlines() == [
         "model.objective.init_args.weights.init_args.pixel: 0.15 -> 0.0",

@@ -12,7 +12,7 @@ from mgc_lightning import cli
 from mgc_lightning.files.places import configs_folder
 from mgc_lightning.training.module import MGCModule
 
-FOLDERS = ("ablations", "backbones", "debug", "face_models", "loggers", "trainers")
+FOLDERS = ("ablation", "backbones", "debug", "face_models", "loggers", "trainers")
 PRESETS = {folder: sorted(path.stem for path in (configs_folder() / folder).glob("*.yaml")) for folder in FOLDERS}
 PROCESSES = ("trainers/ddp_cpu",)
 """Starts a process beside this one: tests of many processes run it."""
@@ -42,7 +42,7 @@ RUN = {
 # One of each folder together, and two ablations, so that it is quick; what they say does not overlap.
 ROUNDS = [
     [name for name in names if name]
-    for names in zip_longest(RUN["ablations"][::2], RUN.pop("ablations")[1::2], *RUN.values())
+    for names in zip_longest(RUN["ablation"][::2], RUN.pop("ablation")[1::2], *RUN.values())
 ]
 
 

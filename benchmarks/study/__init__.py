@@ -1,0 +1,1 @@
+"""Parts of the study of multi-view consistency, `benchmarks/ablation.py`."""

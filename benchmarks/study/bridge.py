@@ -1,0 +1,71 @@
+"""From the mesh and frame of one face model to those of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mgc_lightning.face_models import FaceModel, load_face_model, load_face_model_data
+from mgc_lightning.face_models.landmark_transfer import fit_template, on_surface
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """Hold the place of every vertex of a target model on the surface of a source model.
+
+    The target's mean is fitted to the source's, once; every source face then gives the target's vertices by the same
+    barycentric coordinates.
+
+    Attributes:
+        index: (N, 3) vertices of the source.
+        weights: (N, 3).
+        s, R, t: source point = s R target point + t, of the two means.
+    """
+
+    index: Int[Tensor, "N 3"]
+    weights: Float[Tensor, "N 3"]
+    s: float
+    R: Float[Tensor, "3 3"]
+    t: Float[Tensor, " 3"]
+
+    def verts(self, source: Float[Tensor, "*batch M 3"]) -> Float[Tensor, "*batch N 3"]:
+        """Give the target's vertices (mm, its own frame) of source faces (mm, model frame)."""
+        corners = source[..., self.index.to(source.device), :]
+        on_source = (corners * self.weights.to(source)[..., None]).sum(-2)
+        return (on_source - self.t.to(source)) @ self.R.to(source) / self.s
+
+    def poses(self, T_cam_source: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
+        """Give the poses of the target's frame; what is s times as large stands at a distance s times as large."""
+        T = T_cam_source.clone()
+        R, t = T_cam_source[..., :3, :3], T_cam_source[..., :3, 3]
+        T[..., :3, :3] = R @ self.R.to(R)
+        T[..., :3, 3] = (R @ self.t.to(R) + t) / self.s
+        return T
+
+
+@lru_cache(maxsize=2)
+def bridge(source: str, target: str) -> Bridge:
+    """Lay the face model `target` on the mean of `source`, by landmarks and nearest points."""
+    head = load_face_model(source)
+    verts, points = head.mean.double().numpy(), head.landmarks68(head.mean).double().numpy()
+    data = load_face_model_data(target)
+    # Points on the jaw's outline are no anatomy: the two models may see them elsewhere.
+    known = {index: points[index] for index in range(17, 68)}
+    fitted = fit_template(verts, known, data, head.face_mask.numpy())
+    placed = fitted.place(data.mean, data.identity_basis)
+    index, weights = on_surface(placed, verts, skin_faces(head))
+    s, R, t = fitted.transform
+    return Bridge(
+        torch.from_numpy(index), torch.from_numpy(weights).float(), float(s), torch.from_numpy(R).float(),
+        torch.from_numpy(t).float(),
+    )  # fmt: skip
+
+
+def skin_faces(model: FaceModel) -> np.ndarray:
+    """Give the triangles that a scanner sees."""
+    return model.outer_faces().numpy()
