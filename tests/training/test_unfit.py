@@ -56,6 +56,16 @@ def test_a_switch_leaves_out_the_callbacks_of_a_config(tmp_path, caplog) -> None
     assert "`enable_checkpointing` is false: ModelCheckpoint is left out" in caplog.text
 
 
+def test_the_default_progress_leaves_the_callbacks_of_a_config_alone(tmp_path) -> None:
+    overlay = tmp_path / "only_checkpoints.yaml"
+    overlay.write_text(
+        "trainer:\n  callbacks:\n  - class_path: lightning.pytorch.callbacks.ModelCheckpoint\n"
+        f"    init_args: {{dirpath: {tmp_path / 'kept'}, save_last: true, every_n_train_steps: 1}}\n"
+    )
+    assert tiny_fit.run(tmp_path, f"--config={overlay}", base=tiny_fit.TINY) == 0
+    assert (tmp_path / "kept" / "last.ckpt").is_file()
+
+
 def test_averaging_callbacks_of_lightning_work(tmp_path) -> None:
     averaging = ["--trainer.callbacks+=StochasticWeightAveraging", "--trainer.callbacks.swa_lrs=1e-3"]
     epochs = ["--trainer.max_epochs=2", "--trainer.max_steps=-1", "--trainer.limit_train_batches=1"]
