@@ -32,6 +32,10 @@ COMMANDS: dict[str, Command | Group] = {
         "mgc_lightning.commands.doctor:doctor",
         "check versions, devices, rasterizers, face models and W&B; say what to do about what is missing",
     ),
+    "completion": Command(
+        "mgc_lightning.completion:completion",
+        "print a script that completes commands, flags, choices and names of configs in a shell",
+    ),
     "config": Group(
         "experiments: what there is, what they come to, whether they will run",
         {

@@ -10,6 +10,7 @@ COMMAND_LINE = (
     "commands/",
     "arguments/",
     "cli.py",
+    "completion.py",
     *(f"training/{name}.py" for name in ("cli", "flags", "preflight", "resolve", "short_help", "stop")),
 )
 """Files that make the command line."""

@@ -151,7 +151,7 @@ def calls_of(page: Path, folder: Path) -> list[Call]:
         if words[0] not in ("mgc", "lightning") or "..." in words:
             continue
         arguments = words[1:]
-        if arguments[0] in LIGHTNING and len(arguments) > 1:
+        if arguments[0] in LIGHTNING and len(arguments) > 1 and arguments[1].startswith("-"):
             for name in arguments:
                 if re.fullmatch(r"\w+\.yaml", name) and not (folder / name).exists():
                     (folder / name).write_text("{}\n")

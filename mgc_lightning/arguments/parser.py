@@ -18,10 +18,15 @@ from typing import Any, NoReturn
 import docstring_parser
 import jsonargparse
 
-from mgc_lightning.arguments.helpful import HelpfulParser
+from mgc_lightning.arguments.helpful import UNKNOWN, HelpfulParser
 from mgc_lightning.arguments.signature import Option, read_arguments
+from mgc_lightning.arguments.verbosity import set_level
 from mgc_lightning.errors import MGCError
 
+_VERBOSITY = (
+    ("-q", "quiet", "show errors alone, and no bars of progress"),
+    ("-v", "verbose", "show what is done in detail"),
+)
 _NAMED = re.compile(r"`([a-z]\w*)(?:=([^`]*))?`")
 _BAD_VALUE = re.compile(r'Parser key "(\w+)"(?: element \d+)?:\s*(?:.*Got value: (.*))?', re.DOTALL)
 _MISSING = re.compile(r"arguments are required: (.+)|(?:Key|Option) ['\"](\w+)['\"] is required")
@@ -59,6 +64,8 @@ class CommandParser(HelpfulParser, jsonargparse.ArgumentParser):
             if option.section not in sections:
                 sections[option.section] = self.add_argument_group(option.section)
             _add(option, sections[option.section])
+        for short, name, text in _VERBOSITY:
+            self.add_argument(short, f"--{name}", action="store_true", help=text)
 
     def run(self, arguments: Sequence[str]) -> int:
         """Call the function with a command line, and give the exit status.
@@ -67,6 +74,7 @@ class CommandParser(HelpfulParser, jsonargparse.ArgumentParser):
             MGCError: if an argument is wrong, or the function says so; arguments are named as a user types them.
         """
         values = vars(self.parse_args(list(arguments)))
+        set_level(int(values["verbose"]) - int(values["quiet"]))
         try:
             return int(self.arguments.call(values) or 0)
         except MGCError as error:
@@ -89,7 +97,8 @@ class CommandParser(HelpfulParser, jsonargparse.ArgumentParser):
         try:
             super().error(message, ex)
         except MGCError as error:
-            raise MGCError(self.in_flags(str(error))) from ex
+            usage = f"\n{self.format_usage().rstrip()}" if UNKNOWN.search(message) else ""
+            raise MGCError(self.in_flags(str(error)) + usage) from ex
 
     def valid(self) -> set[str]:
         """List the flags."""

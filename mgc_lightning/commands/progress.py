@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from mgc_lightning.arguments.verbosity import is_quiet
+
 Show = Callable[[str, int, int], None]
 """Takes what is done, how far, and of how much."""
 
@@ -17,7 +19,7 @@ def progress_bars() -> Iterator[Show]:
 
     console = Console(stderr=True)
     tasks: dict[str, TaskID] = {}
-    with Progress(console=console, disable=not console.is_terminal) as progress:
+    with Progress(console=console, disable=not console.is_terminal or is_quiet()) as progress:
 
         def show(name: str, done: int, total: int) -> None:
             if name not in tasks:

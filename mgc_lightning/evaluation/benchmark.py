@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from rich.console import Console
 from rich.progress import track
 
+from mgc_lightning.arguments.verbosity import is_quiet
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.folder import BenchmarkFolder
 from mgc_lightning.evaluation.journal import Journal, Named
@@ -103,4 +104,4 @@ def refuse_missing(
 
 def progress(items: Iterable[T], title: str, total: int | None = None) -> Iterable[T]:
     """Go through items under a progress bar on the error stream."""
-    return track(items, title, total=total, console=Console(stderr=True))
+    return track(items, title, total=total, console=Console(stderr=True), disable=is_quiet())

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mgc_lightning import __version__
+from mgc_lightning.arguments.verbosity import is_quiet
 from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.files.atomic import NotWrittenError, atomic_path
 from mgc_lightning.files.places import as_paths
@@ -130,7 +131,7 @@ def _make_faces(
     todo = [chunk for chunk in range(len(groups)) if not chunks.done(chunk)]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
                TimeElapsedColumn(), TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=console, disable=console is None) as progress:
+    with Progress(*columns, console=console, disable=console is None or is_quiet()) as progress:
         total = sum(map(len, groups))
         before = total - sum(len(groups[chunk]) for chunk in todo)
         task = progress.add_task("photographs", total=total, completed=before, rate="")

@@ -36,6 +36,8 @@ from mgc_lightning.training.checkpoint_io import AtomicCheckpointIO
 from mgc_lightning.training.config_parser import ConfigParser, plain
 from mgc_lightning.training.flags import (
     QUIET,
+    UNRECOGNISED,
+    USAGE,
     InFlags,
     expand_groups,
     gather_imports,
@@ -283,7 +285,8 @@ def run_training(arguments: list[str], kind: type[MGCCLI] = MGCCLI) -> MGCCLI:
     try:
         return _run(arguments, kind)
     except MGCError as error:
-        raise MGCError(in_flags(str(error))) from error
+        usage = f"\n{USAGE.format(arguments[0])}" if UNRECOGNISED in str(error) else ""
+        raise MGCError(in_flags(str(error)) + usage) from error
     except OmegaConfBaseException as error:
         raise MGCError(f"The config cannot be resolved: {reason(error)}") from error
     except (RuntimeError, MisconfigurationException) as error:

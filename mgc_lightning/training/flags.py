@@ -21,6 +21,9 @@ from mgc_lightning.training.config_files import check_config
 CONFIG_FLAGS = ("--config", "-c")
 GROUPS = ("model", "trainer")
 """Keys whose values are no class of the user's choice: each of their own keys is an argument."""
+UNRECOGNISED = "nrecognized arguments"
+USAGE = """usage: lightning {0} --config NAME|FILE [--config ...] [--KEY=VALUE ...]
+       keys and names: lightning {0} --help; every argument: lightning {0} --help-all"""
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import LightningDataModule
+
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.checkpoints import flatten
 from mgc_lightning.files.places import configs_folder
+from mgc_lightning.own_code import PLUGINS
 from mgc_lightning.training.cli import MGCCLI, run_training
 from mgc_lightning.training.config_parser import plain
 
@@ -117,6 +122,27 @@ def shipped_configs() -> dict[str, str]:
         if not name.startswith("sweeps/"):
             found[name] = file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ").rstrip(":. ")
     return found
+
+
+def keys() -> dict[str, list[str] | None]:
+    """Give the keys of `fit` that can be typed, and their values where there is a list.
+
+    Example:
+        >>> found = keys()
+        >>> "trainer.max_steps" in found, "SyntheticTriplets" in found["data"]
+        (True, True)
+    """
+    cli = run_training(["fit", "--trainer.logger=false"], _Resolved)
+    found: dict[str, list[str] | None] = {}
+    for action in cli._parser("fit")._actions:
+        if "." in action.dest and not action.dest.endswith(".help"):
+            hint = getattr(action, "_typehint", None)
+            literal = typing.get_origin(hint) is typing.Literal
+            found[action.dest] = [str(each) for each in typing.get_args(hint)] if literal else None
+    module = importlib.import_module(PLUGINS[1])
+    classes = [(name, getattr(module, name)) for name in module.__all__]
+    kinds = [name for name, each in classes if isinstance(each, type) and issubclass(each, LightningDataModule)]
+    return found | {"data": kinds}
 
 
 def _file_of(word: str) -> str:

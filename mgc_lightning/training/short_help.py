@@ -92,7 +92,7 @@ def _sections(subcommand: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
             ("--seed_everything N", "of weights and data; the config's"),
             ("--ckpt_path PATH", "fit: go on from it, `last` from the newest; else what is scored"),
             ("--import MODULE", "of yours, whose classes a config or a checkpoint may name"),
-            ("--print_config", "show what configs and values come to, and end"),
+            ("--print_config, -q, -v", "show what it all comes to, and end; say warnings alone; say all"),
         ],
     )
 
@@ -105,9 +105,8 @@ def _configs() -> list[tuple[str, str]]:
     for file in sorted(configs_folder().glob("*.yaml")):
         first = file.read_text(encoding="utf-8").partition("\n")[0]
         rows.append((file.stem, first.lstrip("# ").rstrip(":.")))
-    folders = sorted(path for path in configs_folder().iterdir() if path.is_dir() and path.name != "sweeps")
-    presets = [(f"{each.name}/...", ", ".join(sorted(file.stem for file in each.glob("*.yaml")))) for each in folders]
-    return rows + presets
+    folders = sorted(path.name for path in configs_folder().iterdir() if path.is_dir() and path.name != "sweeps")
+    return [*rows, ("presets", f"{'/, '.join(folders)}/: mgc config list")]
 
 
 def _model() -> list[tuple[str, str]]:
