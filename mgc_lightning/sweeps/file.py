@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from mgc_lightning.errors import MGCError, check_choice, check_count, not_among
+from mgc_lightning.files.places import configs_folder
 from mgc_lightning.sweeps.space import Parameter, make_parameter
 from mgc_lightning.training.flags import find_config
 
@@ -71,7 +72,7 @@ def read_sweep(file: str | Path) -> Sweep:
     """Read a sweep file.
 
     Args:
-        file: path, or name of a shipped one (`sweeps/quickstart`).
+        file: path, or name of a shipped one (`quickstart` or `sweeps/quickstart`).
 
     Raises:
         MGCError: if it is none, with the key and what was expected there.
@@ -81,7 +82,8 @@ def read_sweep(file: str | Path) -> Sweep:
         >>> sweep.method, sweep.metric, sweep.goal
         ('bayes', 'val/posed', 'minimize')
     """
-    path = find_config(str(file))
+    shipped = configs_folder() / "sweeps" / f"{file}.yaml"
+    path = shipped if shipped.is_file() and not Path(file).is_file() else find_config(str(file))
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     try:
         return _sweep(path, content)

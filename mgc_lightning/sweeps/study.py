@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,9 @@ class SweepStudy:
         complete = self.study.get_trials(deepcopy=False, states=(self.optuna.trial.TrialState.COMPLETE,))
         if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
             return {}
-        evaluator = self.optuna.importance.PedAnovaImportanceEvaluator()
+        with warnings.catch_warnings():  # it was experimental before Optuna 5
+            warnings.simplefilter("ignore")
+            evaluator = self.optuna.importance.PedAnovaImportanceEvaluator()
         found: Mapping[str, float] = self.optuna.importance.get_param_importances(self.study, evaluator=evaluator)
         return dict(found) if all(math.isfinite(share) for share in found.values()) else {}
 

@@ -25,6 +25,14 @@ SETTINGS = {
     },
 }
 ENVIRONMENT = {**os.environ, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
+SMALL_FLAGS = [
+    "--model.backbone.init_args.width=8",
+    "--model.image_size=48",
+    "--data.init_args.val_size=4",
+    "--data.init_args.batch_size=2",
+    "--trainer.val_check_interval=2",
+    "--trainer.num_sanity_val_steps=0",
+]
 SMALL = {"class_path": "mgc_lightning.encoders.ResNet", "init_args": {"depth": 18, "width": 8}}
 
 

@@ -43,6 +43,10 @@ def test_shipped_sweeps_name_keys_that_exist_and_upload_no_export(path, capsys) 
         assert node == value, name
 
 
+def test_shipped_sweeps_have_short_names() -> None:
+    assert read_sweep("quickstart").path == read_sweep("sweeps/quickstart").path
+
+
 def test_hyperband_has_the_brackets_of_wandb(tmp_path) -> None:
     def hyperband(**keys):
         path = tmp_path / "sweep.yaml"

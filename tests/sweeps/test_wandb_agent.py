@@ -7,26 +7,19 @@ from pathlib import Path
 
 import pytest
 import yaml
+from training_runs import SMALL_FLAGS
 from wandb_stand_in import StandIn, serving
 
 from mgc_lightning.files.places import configs_folder
 
 pytest.importorskip("wandb")
-SMALL = [
-    "--model.backbone.init_args.width=8",
-    "--model.image_size=48",
-    "--data.init_args.val_size=4",
-    "--data.init_args.batch_size=2",
-    "--trainer.val_check_interval=2",
-    "--trainer.num_sanity_val_steps=0",
-]
 
 
 @pytest.mark.slow
 def test_agents_hand_over_parameters_stop_trials_and_count_failures(tmp_path) -> None:
     sweep = yaml.safe_load((configs_folder() / "sweeps" / "multi_view.yaml").read_text())
     program = [sys.executable, "-m", "mgc_lightning.cli"]
-    sweep["command"] = [*program, *sweep["command"][1:-1], *SMALL, "${args}"]
+    sweep["command"] = [*program, *sweep["command"][1:-1], *SMALL_FLAGS, "${args}"]
     trials = [
         # a nested parameter comes as a mapping, a dotted one by its name
         {"model": {"objective": {"weights": {"pixel": 0.7}}}, "trainer.max_steps": 4},
