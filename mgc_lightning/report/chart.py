@@ -34,7 +34,12 @@ class Series(NamedTuple):
 
 
 def line_chart(
-    title: str, curves: Mapping[str, Series], flat: Mapping[str, float] | None = None, x: str = "step", unit: str = ""
+    title: str,
+    curves: Mapping[str, Series],
+    flat: Mapping[str, float] | None = None,
+    x: str = "step",
+    unit: str = "",
+    exact: bool = False,
 ) -> Html | None:
     """Draw curves, and levels as broken lines; None where nothing is finite.
 
@@ -46,6 +51,7 @@ def line_chart(
         flat: levels by name, such as the mean face's.
         x: name of the steps.
         unit: of the values.
+        exact: draw what was measured, on an axis without logarithms.
 
     Example:
         >>> rising = Series(np.arange(3.0), np.array([0.0, 1.0, 4.0]))
@@ -58,7 +64,7 @@ def line_chart(
     if not finite:
         return None
     values = np.concatenate([*(series.values for series in finite.values()), np.array(list(levels.values()))])
-    log = bool(values.min() > 0 and values.max() > 100 * values.min())
+    log = not exact and bool(values.min() > 0 and values.max() > 100 * values.min())
     steps = np.concatenate([series.steps for series in finite.values()])
     across = _Axis(float(steps.min()), float(steps.max()), _LEFT, WIDTH - _RIGHT)
     up = _Axis(float(values.min()), float(values.max()), HEIGHT - _BOTTOM, _TOP, log)
@@ -72,7 +78,7 @@ def line_chart(
     drawn.append(tag("text", x, x=WIDTH - _RIGHT, y=14, text_anchor="end"))
     keys: list[Html] = []
     for number, (name, series) in enumerate(finite.items()):
-        drawn += _curve(series, across, up, f"k{number % COLOURS}")
+        drawn += _curve(series, across, up, f"k{number % COLOURS}", exact)
         keys.append(_key(name, number))
     for number, (name, value) in enumerate(levels.items(), start=5):
         y = round(up(value), 1)
@@ -112,7 +118,7 @@ class _Axis:
         given = math.log10(value) if self.log else value
         return self.start + (given - self.low) / (self.high - self.low) * (self.end - self.start)
 
-    def ticks(self, count: int = 4) -> list[float]:
+    def ticks(self, count: int = 6) -> list[float]:
         """Give round values."""
         if self.log:
             found = [10.0**power for power in range(math.ceil(self.low), math.floor(self.high) + 1)]
@@ -135,18 +141,21 @@ def _finite(series: Series) -> Series:
     return Series(steps, values)
 
 
-def _curve(series: Series, across: _Axis, up: _Axis, colour: str) -> list[Html]:
+def _curve(series: Series, across: _Axis, up: _Axis, colour: str, exact: bool) -> list[Html]:
     def path(values: NDArray, kind: str) -> Html:
         points = (f"{across(s):.1f} {up(v):.1f}" for s, v in zip(series.steps.tolist(), values.tolist(), strict=True))
         return tag("path", d="M" + "L".join(points), class_=kind)
 
+    if exact:
+        return [path(series.values, colour)]
     if len(series.steps) < NOISY:
         ends = zip(series.steps.tolist(), series.values.tolist(), strict=True)
         dots = [tag("circle", cx=f"{across(s):.1f}", cy=f"{up(v):.1f}", r=2.2) for s, v in ends]
         return [path(series.values, colour), tag("g", *dots, class_=colour)]
     width = max(3, len(series.values) // 16) | 1
-    padded = np.pad(np.log(series.values) if up.log else series.values, width // 2, mode="edge")
-    smooth = np.convolve(padded, np.full(width, 1 / width), mode="valid")
+    given = np.log(series.values) if up.log else series.values
+    window = np.ones(width)  # shorter at the ends
+    smooth = np.convolve(given, window, mode="same") / np.convolve(np.ones_like(given), window, mode="same")
     return [path(series.values, f"raw {colour}"), path(np.exp(smooth) if up.log else smooth, colour)]
 
 
@@ -154,6 +163,7 @@ def _key(name: str, number: int) -> Html:
     return tag("span", tag("i"), name, class_=f"key k{number % COLOURS}")
 
 
-def charts(drawn: Sequence[Html | None]) -> Html:
-    """Put charts side by side, as many as the page is wide."""
-    return tag("div", join(chart for chart in drawn if chart is not None), class_="grid")
+def charts(drawn: Sequence[Html | None], small: bool = False) -> Html:
+    """Put charts side by side, as many as the page is wide: three, or four small ones."""
+    kind = "grid small" if small else "grid"
+    return tag("div", join(chart for chart in drawn if chart is not None), class_=kind)

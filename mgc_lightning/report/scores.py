@@ -86,7 +86,9 @@ def _now(files: dict[Path, Results]) -> Html:
             tag("h2", "NoW: distance of scans from neutral faces"),
             table(["mm", *order, "images", "missing"], rows),
             _mean_face_note(files, "mgc synthesize now"),
-            charts([line_chart("share of points within a distance", curves, x="mm", unit="%")]) if curves else "",
+            charts([line_chart("share of points within a distance", curves, x="mm", unit="%", exact=True)])
+            if curves
+            else "",
             *(_images(path, result, list(order)) for path, result in files.items()),
         ]
     )
@@ -135,7 +137,8 @@ def _error_maps(path: Path, result: Results, regions: list[str]) -> Html:
         meshes_figure(sorted(names[name].glob("*.ply")), f"{name}: {error:.2f} mm", 260) for error, name in chosen
     ]
     title = f"Error maps of {_name(path)}, the best to the worst"
-    return join([tag("h3", title), tag("div", *figures, class_="grid")])
+    note = "Scans' regions; from blue, which is near, to red. Drag to turn, wheel to zoom, double click to begin again."
+    return join([tag("h3", title), tag("p", note, class_="note"), tag("div", *figures, class_="grid")])
 
 
 def _images(path: Path, result: Results, columns: list[str]) -> Html:
@@ -202,7 +205,7 @@ def _compare(files: dict[Path, Results]) -> Html:
             tag("p", note, class_="note"),
         ]
         if (curves := _inside(path.parent, "curves.png")) is not None:
-            parts.append(picture_figure(curves, "Share of points within a distance"))
+            parts.append(picture_figure(curves, "Share of points within a distance", 640))
     return join(parts)
 
 

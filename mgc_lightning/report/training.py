@@ -114,7 +114,7 @@ def _curves(history: History) -> Html:
     parts: list[Html] = []
     for title, drawn in (("Scores", scores), ("Losses", losses)):
         if any(drawn):
-            parts += [tag("h3", title), charts(drawn)]
+            parts += [tag("h3", title), charts(drawn, title == "Scores")]
     if any(rest):
         parts.append(folded(f"{len(rest)} other curves", charts(rest)))
     return join(parts)
@@ -123,10 +123,11 @@ def _curves(history: History) -> Html:
 def _terms(metrics: dict[str, Series]) -> dict[str, dict[str, Series]]:
     """Take the losses out: of training and validation under one name, the total first."""
     names = {name.removeprefix("train/").removesuffix("_step") for name in metrics if name.startswith("train/")}
+    unvalidated = not any(name.startswith("val/") for name in metrics)
     found = {}
     for name in sorted(names, key=lambda each: (each != "loss", each)):
         training = metrics.get(f"train/{name}", metrics.get(f"train/{name}_step"))
-        if training is None or (name != "loss" and f"val/{name}" not in metrics and "loss" in names and "/" in name):
+        if training is None or not (name == "loss" or f"val/{name}" in metrics or unvalidated):
             continue
         curves = {"training": training}
         for each in (f"train/{name}", f"train/{name}_step"):
