@@ -108,7 +108,7 @@ class ValidationFaces(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write and log."""
-        if trainer.sanity_checking:
+        if trainer.sanity_checking or trainer.fast_dev_run:  # type: ignore[attr-defined]  # a dry run leaves nothing
             return
         if self.rows and self._best is not None and self._worst is not None:
             folder, faces = run_folder(trainer), cast(MGCModule, pl_module).network.face_model.faces

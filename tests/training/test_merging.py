@@ -86,7 +86,7 @@ def test_the_trainer_as_a_whole_and_the_data_merge_too(resolve) -> None:
     config, told = resolve("--trainer={'max_steps': 3}", "--data={'init_args': {'settings': {'yaw_limit': 30}}}")
     assert config["trainer"]["max_steps"] == 3
     assert config["trainer"]["val_check_interval"] == 700
-    assert len(config["trainer"]["callbacks"]) == 5
+    assert len(config["trainer"]["callbacks"]) == 6
     assert config["model"]["scheduler"]["init_args"]["T_max"] == 3
     settings = config["data"]["init_args"]["settings"]["init_args"]
     assert (settings["yaw_limit"], settings["pitch_sigma"], settings["occluders"]) == (30.0, 2.0, 0.1)
@@ -104,10 +104,10 @@ def test_what_another_class_or_list_drops_is_told(resolve, tmp_path) -> None:
     config, told = resolve(changed)
     assert config["model"]["optimizer"]["init_args"]["lr"] == 0.001  # SGD has it too
     (classes,) = {line for line in told.splitlines() if "SyntheticTriplets" in line}
-    assert classes.endswith("drops what was said of SyntheticTriplets: settings")
+    assert classes.endswith("drops what was said of SyntheticTriplets: face_model, face_model_level, settings")
     assert config["data"]["init_args"]["image_size"] == 96  # the model's, by the quickstart's reference
     (dropped,) = {line for line in told.splitlines() if "new list" in line}
-    assert "drops TrainingProgress, ModelCheckpoint, ContactSheet, ExportBestCheckpoint;" in dropped
+    assert "drops TrainingProgress, ModelCheckpoint, ContactSheet, ValidationFaces, ExportBestCheckpoint;" in dropped
     assert "`trainer.callbacks+` would add" in dropped
     assert "Adam" not in told  # only its defaults went
 

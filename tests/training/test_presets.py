@@ -16,6 +16,8 @@ FOLDERS = ("ablation", "backbones", "debug", "face_models", "loggers", "trainers
 PRESETS = {folder: sorted(path.stem for path in (configs_folder() / folder).glob("*.yaml")) for folder in FOLDERS}
 PROCESSES = ("trainers/ddp_cpu",)
 """Starts a process beside this one: tests of many processes run it."""
+STUDY = ("ablation/study", "ablation/supervised")
+"""A whole experiment, and its upper bound: tests of the study run them."""
 
 
 def lack(preset: str) -> str | None:
@@ -33,10 +35,10 @@ def lack(preset: str) -> str | None:
     return None
 
 
-NAMES = [f"{folder}/{name}" for folder in FOLDERS for name in PRESETS[folder]]
+NAMES = [f"{folder}/{name}" for folder in FOLDERS for name in PRESETS[folder] if f"{folder}/{name}" not in STUDY]
 LACKING = {name: word for name in NAMES if (word := lack(name)) is not None}
 RUN = {
-    folder: [f"{folder}/{name}" for name in PRESETS[folder] if f"{folder}/{name}" not in (*LACKING, *PROCESSES)]
+    folder: [f"{folder}/{name}" for name in PRESETS[folder] if f"{folder}/{name}" not in (*LACKING, *PROCESSES, *STUDY)]
     for folder in FOLDERS
 }
 # One of each folder together, and two ablations, so that it is quick; what they say does not overlap.
