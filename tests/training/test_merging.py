@@ -104,7 +104,7 @@ def test_what_another_class_or_list_drops_is_told(resolve, tmp_path) -> None:
     config, told = resolve(changed)
     assert config["model"]["optimizer"]["init_args"]["lr"] == 0.001  # SGD has it too
     (classes,) = {line for line in told.splitlines() if "SyntheticTriplets" in line}
-    assert classes.endswith("drops what was said of SyntheticTriplets: settings")
+    assert classes.endswith("drops what was said of SyntheticTriplets: face_model, face_model_level, settings")
     assert config["data"]["init_args"]["image_size"] == 96  # the model's, by the quickstart's reference
     (dropped,) = {line for line in told.splitlines() if "new list" in line}
     assert "drops TrainingProgress, ModelCheckpoint, ContactSheet, ExportBestCheckpoint;" in dropped
