@@ -57,10 +57,12 @@ class TrainingProgress(RichProgressBar):
             return f"{'Step':{len(self.validation_description)}}"
         return super()._get_train_description(current_epoch)
 
-    def _update(self, progress_bar_id: Any, current: int, visible: bool = True, hard: bool = False) -> None:
-        if self._by_steps and progress_bar_id is not None and progress_bar_id == self.train_progress_bar_id:
-            current = self.trainer.global_step
-        super()._update(progress_bar_id, current, visible, hard)
+    def _update(self, progress_bar_id: Any, current: int, *arguments: Any, **options: Any) -> None:
+        if not self._by_steps or progress_bar_id is None or progress_bar_id != self.train_progress_bar_id:
+            super()._update(progress_bar_id, current, *arguments, **options)
+        elif self.progress is not None and self.is_enabled:
+            self.progress.update(progress_bar_id, completed=self.trainer.global_step)
+            self.refresh()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Go on with the bar."""

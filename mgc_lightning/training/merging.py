@@ -8,7 +8,7 @@ import pydoc
 import re
 import types
 import typing
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mgc_lightning.files.reading import excerpt
@@ -79,7 +79,7 @@ def merge_mapping(hint: Any, value: Any, previous: Any) -> Any:
     return {name: entry for name, entry in both.items() if entry is not None or name not in previous}
 
 
-def remove_entry(hint: Any, argument: str, values: MutableMapping[str, Any], name: str) -> bool:
+def remove_entry(hint: Any, argument: str, values: Any, name: str) -> bool:
     """Remove the entry that an argument such as `extra.same_person=null` names; False if it says something else.
 
     Example:
