@@ -1,14 +1,19 @@
 """Where a run comes from is kept with it, and a logger that fails ends no training."""
 
+import contextlib
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 import yaml
 from lightning.pytorch.loggers import WandbLogger
-from training_runs import SMALL, finish, start
+from training_runs import SMALL, SMALL_FLAGS, finish, start, wait_for
+from wandb_stand_in import StandIn, serving
 
 from mgc_lightning.training.provenance import commit, describe_origin
 from mgc_lightning.training.uploads import keep_training
@@ -83,3 +88,42 @@ def test_a_service_that_does_not_end_is_ended(monkeypatch, caplog) -> None:
     monkeypatch.delenv("WANDB_FINISH_TIMEOUT", raising=False)
     prepare_wandb()
     assert os.environ["WANDB_FINISH_TIMEOUT"] == "600"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("trouble", ["the server refuses", "the service is killed"])
+def test_a_training_ends_well_without_its_server(tmp_path, trouble) -> None:
+    stand_in = StandIn({"method": "random"}, [])
+    steps = ["--trainer.max_steps=30", "--trainer.log_every_n_steps=1", "--trainer.val_check_interval=15"]
+    line = [sys.executable, "-m", "mgc_lightning.cli", "fit", "--config", "quickstart", *SMALL_FLAGS, *steps]
+    root = str(Path(__file__).parents[2])
+    ours = {"HOME": str(tmp_path), "OMP_NUM_THREADS": "1", "WANDB_FINISH_TIMEOUT": "5"}
+    ours["PYTHONPATH"] = os.pathsep.join([root, os.environ.get("PYTHONPATH", root)])
+    with serving(stand_in) as environment, (tmp_path / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            line, env=os.environ | environment | ours, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT
+        )
+        wait_for(lambda: any(stand_in.rows.values()), process)
+        if trouble == "the server refuses":
+            stand_in.refuse = 500
+        else:
+            os.kill(child(process.pid, "wandb-core"), signal.SIGKILL)
+        printed = finish(process, tmp_path)
+    if trouble == "the server refuses":
+        assert "`wandb sync PATH` uploads the rest" in printed
+    else:
+        assert "Weights & Biases takes no more of this run" in printed
+    (run,) = (tmp_path / "runs" / "quickstart").iterdir()
+    assert (run / "export" / "network.onnx").is_file()
+    assert (run / "faces.csv").is_file()
+
+
+def child(process: int, name: str) -> int:
+    """Find a child of a process by a word of its command line."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == process and name in (folder / "cmdline").read_text():
+                return int(folder.name)
+    raise AssertionError(f"{process} has no child {name}")
