@@ -103,6 +103,10 @@ COMMANDS: dict[str, Command | Group] = {
         "mgc_lightning.commands.report:report",
         "write one HTML page of a training, of a benchmark's results, or of reconstructed faces: it stands alone",
     ),
+    "app": Command(
+        "mgc_lightning.commands.app:app",
+        "serve a local page: drop photographs, see their faces, turn, move and light them, download them",
+    ),
     "benchmark": Group(
         "score meshes by NoW and REALY, and write what their organisers take; score on scans of your own",
         {
