@@ -16,6 +16,7 @@ from mgc_lightning.pictures.drawing import save_png
 from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.training.module import MGCModule
 from mgc_lightning.training.run_folder import run_folder
+from mgc_lightning.training.uploads import optional_file
 
 
 class ContactSheet(L.Callback):
@@ -83,6 +84,7 @@ class ContactSheet(L.Callback):
         module = cast(MGCModule, pl_module)
         with torch.no_grad():
             picture = draw_contact_sheet(rows, module.network.face_model, module.renderer, self.tile)
-        path = save_png(run_folder(trainer) / "contact_sheet.png", picture)
-        self.artifacts = {"contact sheet": path}
-        hand_picture(trainer, "val/contact_sheet", path)
+        with optional_file():
+            path = save_png(run_folder(trainer) / "contact_sheet.png", picture)
+            self.artifacts = {"contact sheet": path}
+            hand_picture(trainer, "val/contact_sheet", path)

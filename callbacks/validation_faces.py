@@ -26,6 +26,7 @@ from mgc_lightning.scene import FaceViews
 from mgc_lightning.structures import FaceTriplet
 from mgc_lightning.training.module import MGCModule
 from mgc_lightning.training.run_folder import run_folder
+from mgc_lightning.training.uploads import optional_file
 
 
 @dataclass
@@ -111,14 +112,18 @@ class ValidationFaces(L.Callback):
         if trainer.sanity_checking or trainer.fast_dev_run:  # type: ignore[attr-defined]  # a dry run leaves nothing
             return
         if self.rows and self._best is not None and self._worst is not None:
-            folder, faces = run_folder(trainer), cast(MGCModule, pl_module).network.face_model.faces
-            self.artifacts = {"validation faces": write_rows(folder / "faces.csv", self.rows)}
-            for label, one in (("best", self._best), ("worst", self._worst)):
-                path = write_mesh(folder / f"{label}.glb", one.verts, faces.cpu(), one.albedo)
-                self.artifacts[f"{label} face, {one.name}"] = path
-            hand_to_wandb(trainer, f"the table of faces ({folder / 'faces.csv'})", self._table)
-            hand_to_wandb(trainer, f"best and worst face ({folder / 'best.glb'})", lambda: self._meshes(folder))
+            with optional_file():
+                self._write(trainer, cast(MGCModule, pl_module), {"best": self._best, "worst": self._worst})
         self._validations += 1
+
+    def _write(self, trainer: L.Trainer, module: MGCModule, extremes: dict[str, _Extreme]) -> None:
+        folder, faces = run_folder(trainer), module.network.face_model.faces.cpu()
+        self.artifacts = {"validation faces": write_rows(folder / "faces.csv", self.rows)}
+        for label, one in extremes.items():
+            path = write_mesh(folder / f"{label}.glb", one.verts, faces, one.albedo)
+            self.artifacts[f"{label} face, {one.name}"] = path
+        hand_to_wandb(trainer, f"the table of faces ({folder / 'faces.csv'})", self._table)
+        hand_to_wandb(trainer, f"best and worst face ({folder / 'best.glb'})", lambda: self._meshes(folder))
 
     def _table(self) -> dict[str, Any]:
         import wandb

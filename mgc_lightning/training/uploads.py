@@ -13,6 +13,7 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger, WandbLogger
 
+from mgc_lightning.files.atomic import NotWrittenError
 from mgc_lightning.files.reading import reason
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,20 @@ def optional_upload(what: str) -> Iterator[None]:
         # One that comes with every validation is told once.
         logger.log(logging.DEBUG if said in _told else logging.WARNING, "%s", said)
         _told.add(said)
+
+
+@contextlib.contextmanager
+def optional_file() -> Iterator[None]:
+    """Turn a file of the record that cannot be written into a warning: a full disk ends no training for a picture.
+
+    Example:
+        >>> with optional_file():
+        ...     raise NotWrittenError("faces.csv: could not be written (No space left on device)")
+    """
+    try:
+        yield
+    except NotWrittenError as error:
+        logger.warning("%s", error)
 
 
 def keep_training(loggers: list[Logger]) -> None:

@@ -147,3 +147,17 @@ def test_wandb_gets_everything_and_what_it_refuses_is_a_warning(tmp_path, monkey
     warned = [record.getMessage() for record in caplog.records if "Not uploaded" in record.getMessage()]
     assert len(warned) == 3  # the table of each validation is told once
     assert "the server is gone" in warned[0]
+
+
+def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch, caplog) -> None:
+    import callbacks.contact_sheet
+    import callbacks.validation_faces
+
+    (tmp_path / "file").write_text("no folder")
+    for module in (callbacks.contact_sheet, callbacks.validation_faces):
+        monkeypatch.setattr(module, "run_folder", lambda trainer: tmp_path / "file")
+    with caplog.at_level(logging.WARNING):
+        _, trainer = fit(tmp_path, ContactSheet(faces=1, tile=48), ValidationFaces(), logger=False, steps=2)
+    assert trainer.global_step == 2
+    warned = [record.getMessage() for record in caplog.records if "could not be written" in record.getMessage()]
+    assert len(warned) == 2
