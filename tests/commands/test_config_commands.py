@@ -46,6 +46,7 @@ def test_show_composes_overlays_and_values(run) -> None:
     assert "fast_dev_run" in resolve(["quickstart"], everything=True)["trainer"]
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_a_config(run, tmp_path) -> None:
     shown = run("config", "show", "quickstart", "trainers/bf16")[1]
     (tmp_path / "config.yaml").write_text(shown)
@@ -97,6 +98,7 @@ def test_missing_data_are_found(tmp_path) -> None:
     assert str(tmp_path / "none") in findings[0].detail
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
 def test_a_missing_gpu_is_one_finding_among_others(monkeypatch) -> None:
     monkeypatch.setattr(preflight_module, "_train", lambda *arguments: "not now")
@@ -110,6 +112,7 @@ def test_a_missing_gpu_is_one_finding_among_others(monkeypatch) -> None:
     assert findings["data"].good
 
 
+@pytest.mark.slow
 def test_weights_are_left_alone_and_a_loss_that_is_none_fails(monkeypatch) -> None:
     measured = []
 

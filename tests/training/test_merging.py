@@ -35,8 +35,8 @@ def objective(config):
     "given",
     [
         ["--model={'objective': {'weights': {'pixel': 0.7}}}"],  # a nested W&B sweep
-        ["--model", "{objective: {weights: {pixel: 0.7}}}"],
-        ["--model.objective={'weights': {'pixel': 0.7}}"],
+        pytest.param(["--model", "{objective: {weights: {pixel: 0.7}}}"], marks=pytest.mark.slow),
+        pytest.param(["--model.objective={'weights': {'pixel': 0.7}}"], marks=pytest.mark.slow),
         ["--model.objective.weights={'pixel': 0.7}"],
         {"model": {"objective": {"weights": {"pixel": 0.7}}}},
         {"model": {"objective": {"init_args": {"weights": {"init_args": {"pixel": 0.7}}}}}},
@@ -55,7 +55,7 @@ def test_a_nested_value_leaves_its_neighbours(given, resolve, tmp_path) -> None:
     assert "drops" not in told
 
 
-@pytest.mark.parametrize("way", ["file", "value"])
+@pytest.mark.parametrize("way", ["file", pytest.param("value", marks=pytest.mark.slow)])
 def test_one_more_term_leaves_the_others(way, resolve, tmp_path) -> None:
     extra = {"mine": {"loss": "SamePerson", "weight": 3.0}}
     arguments = {
@@ -66,6 +66,7 @@ def test_one_more_term_leaves_the_others(way, resolve, tmp_path) -> None:
     assert {name: term["init_args"]["weight"] for name, term in terms.items()} == {"same_person": 0.02, "mine": 3.0}
 
 
+@pytest.mark.slow
 def test_a_part_of_a_term_leaves_the_rest_of_it(resolve, tmp_path) -> None:
     changed = overlay(tmp_path, {"model": {"objective": {"extra": {"same_person": {"weight": 3.0}}}}})
     term = objective(resolve(changed)[0])["extra"]["same_person"]["init_args"]
@@ -73,7 +74,7 @@ def test_a_part_of_a_term_leaves_the_rest_of_it(resolve, tmp_path) -> None:
     assert term["loss"]["class_path"].endswith("SamePerson")
 
 
-@pytest.mark.parametrize("way", ["file", "value"])
+@pytest.mark.parametrize("way", [pytest.param("file", marks=pytest.mark.slow), "value"])
 def test_null_removes_a_term(way, resolve, tmp_path) -> None:
     arguments = {
         "file": overlay(tmp_path, {"model": {"objective": {"extra": {"same_person": None}}}}),

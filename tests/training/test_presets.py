@@ -2,6 +2,7 @@
 
 import importlib.util
 from itertools import zip_longest
+from typing import get_args
 
 import pytest
 import tiny_fit
@@ -9,6 +10,7 @@ import torch
 import yaml
 
 from mgc_lightning import cli
+from mgc_lightning.face_models.names import EMBEDDED, ImportedModel
 from mgc_lightning.files.places import configs_folder
 from mgc_lightning.training.module import MGCModule
 
@@ -67,8 +69,8 @@ def test_presets_train_two_steps(presets, tmp_path, monkeypatch) -> None:
     assert len(trained) == 2
 
 
-# One of the presets for GPUs stands for all: it is one sentence of Lightning's.
-@pytest.mark.parametrize("preset", [name for name in LACKING if "trainers/ddp" not in name])
+# One of a kind stands for all: it is the same sentence, and the others are compared with what there is.
+@pytest.mark.parametrize("preset", list({word: name for name, word in reversed(LACKING.items())}.values()))
 def test_what_a_preset_lacks_here_is_one_sentence(preset, tmp_path, capsys) -> None:
     assert tiny_fit.run(tmp_path, *overlays(preset), "--trainer.fast_dev_run=true") == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
@@ -77,7 +79,7 @@ def test_what_a_preset_lacks_here_is_one_sentence(preset, tmp_path, capsys) -> N
 
 @pytest.mark.parametrize("preset", [name for name in NAMES if "trainers/ddp" in name])
 def test_trainers_are_parsed_on_any_machine(preset, capsys) -> None:
-    """Those for many GPUs are tried no further than this in CI."""
+    """Those for many GPUs are tried no further than this."""
     with pytest.raises(SystemExit) as stop:
         cli.main(["fit", "--config=quickstart", *overlays(preset), "--print_config"])
     assert not stop.value.code
@@ -87,7 +89,15 @@ def test_trainers_are_parsed_on_any_machine(preset, capsys) -> None:
     assert resolved["max_steps"] == 2800  # the quickstart's
 
 
-@pytest.mark.parametrize("name", ["mgcnet", "pretrain"])
+def test_presets_name_face_models_that_there_are() -> None:
+    known = {EMBEDDED, *get_args(ImportedModel)}
+    for name in PRESETS["face_models"]:
+        named = yaml.safe_load((configs_folder() / "face_models" / f"{name}.yaml").read_text())
+        assert set(named) == {"model"}
+        assert named["model"]["face_model"] in known
+
+
+@pytest.mark.parametrize("name", ["pretrain", pytest.param("mgcnet", marks=pytest.mark.slow)])
 def test_experiments_train_two_steps(name, tmp_path) -> None:
     """Those on photographs are tried beside their data modules."""
     tiny = [f"--config={name}", *tiny_fit.BARE[1:]]

@@ -24,10 +24,18 @@ PLATEAU = "--model.scheduler=lightning.pytorch.cli.ReduceLROnPlateau"
     ("arguments", "said"),
     [
         (["--trainer.precision=64-true"], "`precision` 64-true: geometry is computed in float32; take 32-true"),
-        (["--trainer.precision=bf16-true"], "`precision` bf16-true: geometry is computed in float32"),
+        pytest.param(
+            ["--trainer.precision=bf16-true"],
+            "`precision` bf16-true: geometry is computed in float32",
+            marks=pytest.mark.slow,
+        ),
         (["--trainer.callbacks+=WeightAveraging"], "give it `use_buffers: false`"),
         (["--model.scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau"], "has to be told what it looks at"),
-        ([PLATEAU, "--model.scheduler.monitor=val/x"], "`scheduler` looks at `val/x`, which is not logged"),
+        pytest.param(
+            [PLATEAU, "--model.scheduler.monitor=val/x"],
+            "`scheduler` looks at `val/x`, which is not logged",
+            marks=pytest.mark.slow,
+        ),
         (["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/x"], "`val/x` which is not available"),
         (["--trainer.logger=MLFlowLogger"], "mlflow"),
     ],
@@ -66,6 +74,7 @@ def test_the_default_progress_leaves_the_callbacks_of_a_config_alone(tmp_path) -
     assert (tmp_path / "kept" / "last.ckpt").is_file()
 
 
+@pytest.mark.slow
 def test_averaging_callbacks_of_lightning_work(tmp_path) -> None:
     averaging = ["--trainer.callbacks+=StochasticWeightAveraging", "--trainer.callbacks.swa_lrs=1e-3"]
     epochs = ["--trainer.max_epochs=2", "--trainer.max_steps=-1", "--trainer.limit_train_batches=1"]
@@ -164,6 +173,7 @@ def test_a_plateau_is_looked_for_once_a_validation(tmp_path) -> None:
     assert state["optimizer_states"][0]["param_groups"][0]["lr"] == 0.5
 
 
+@pytest.mark.slow
 def test_lightning_finds_the_backbone_and_the_rate(tmp_path) -> None:
     tuned = module()
     assert tuned.lr == 1e-2
@@ -187,6 +197,7 @@ def test_a_rate_that_is_set_counts(tmp_path) -> None:
     assert optimizer.param_groups[0]["lr"] == tuned.lr == 0.25
 
 
+@pytest.mark.slow
 def test_python_users_hear_of_precision_too(tmp_path) -> None:
     with pytest.raises(MGCError, match="geometry is computed in float32"):
         fit(module(), tmp_path, precision="64-true", max_steps=1)
