@@ -269,7 +269,7 @@ def change_of(labels: Sequence[str], values: Sequence[float]) -> Change:
     return Change(moved, max(0.0, min(1.5, own)), max(0.0, min(2.0, light)), turn)
 
 
-def find_faces(studio: Studio, files: Sequence[str]) -> tuple[Found, list[str]]:
+def find_faces(studio: Studio, files: Sequence[str | Path]) -> tuple[Found, list[str]]:
     """Find the faces of uploads; give them with what could not be used, and why."""
     found: Found = []
     troubles: list[str] = []
