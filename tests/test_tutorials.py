@@ -43,6 +43,7 @@ def test_the_file_is_as_it_is_kept(notebook):
         ast.parse(code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs(notebook, tmp_path):
     (tmp_path / "cells.json").write_text(json.dumps(cells(notebook, "code")))

@@ -7,3 +7,5 @@ if [ -n "${MGC_ANNOTATIONS_RAN:-}" ]; then
 fi
 # A hang ends here, with the name of the test, and not when the whole budget is gone.
 timeout 1800 pytest -q -n 2 --maxprocesses 2 --dist loadfile "${left_out[@]}"
+# the notebooks of docs/tutorials
+timeout 900 pytest -q -n 2 -m slow tests/test_tutorials.py

@@ -10,8 +10,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mgc_lightning.face_models import FaceModel, load_face_model, load_face_model_data
-from mgc_lightning.face_models.landmark_transfer import fit_template, on_surface
+from mgc_lightning.face_models import load_face_model
+from mgc_lightning.face_models.landmark_transfer import on_surface
+from mgc_lightning.fitting.scan_fit import fit_scan
+from mgc_lightning.metrics.now.scan import crop_scan
+from mgc_lightning.synthetic.scanner import scan_head
+from mgc_lightning.synthetic.set_settings import ScannerSettings
+
+SCANNER = ScannerSettings(spacing=1.4, half_angle=90.0, noise=0.0, waves=0.0, holes=0)
 
 
 @dataclass(frozen=True)
@@ -50,22 +56,14 @@ class Bridge:
 
 @lru_cache(maxsize=2)
 def bridge(source: str, target: str) -> Bridge:
-    """Lay the face model `target` on the mean of `source`, by landmarks and nearest points."""
-    head = load_face_model(source)
-    verts, points = head.mean.double().numpy(), head.landmarks68(head.mean).double().numpy()
-    data = load_face_model_data(target)
-    # Points on the jaw's outline are no anatomy: the two models may see them elsewhere.
-    known = {index: points[index] for index in range(17, 68)}
-    fitted = fit_template(verts, known, data, head.face_mask.numpy())
-    placed = fitted.place(data.mean, data.identity_basis)
-    index, weights = on_surface(placed, verts, skin_faces(head))
-    s, R, t = fitted.transform
+    """Lay the face model `target` on the mean of `source`, by NoW's points and closest points."""
+    head, model = load_face_model(source), load_face_model(target)
+    verts = head.mean.double().numpy()
+    skin, points = head.outer_faces().numpy(), head.landmarks7(head.mean).double().numpy()
+    scan = crop_scan(scan_head(verts, skin, np.random.default_rng(0), SCANNER).verts, points)
+    fitted = fit_scan(model, scan.points, points)
+    index, weights = on_surface(fitted.to_scan(fitted.verts.double().numpy()), verts, skin)
     return Bridge(
-        torch.from_numpy(index), torch.from_numpy(weights).float(), float(s), torch.from_numpy(R).float(),
-        torch.from_numpy(t).float(),
+        torch.from_numpy(index), torch.from_numpy(weights).float(), fitted.s,
+        torch.from_numpy(fitted.R).float(), torch.from_numpy(fitted.t).float(),
     )  # fmt: skip
-
-
-def skin_faces(model: FaceModel) -> np.ndarray:
-    """Give the triangles that a scanner sees."""
-    return model.outer_faces().numpy()

@@ -1,4 +1,4 @@
-"""What MkDocs makes at build time: pages of the commands and of the Python API, and MathML.
+"""What MkDocs makes at build time: pages of the commands, of the notebooks and of the Python API, and MathML.
 
 Commands change and so do public names: their pages come from `--help` and from the packages' `__init__.pyi`, so that
 they cannot be out of date.
@@ -8,6 +8,7 @@ import ast
 import contextlib
 import html
 import io
+import json
 import os
 import re
 import sys
@@ -29,14 +30,14 @@ LONG_HELP = 200
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Fill the places of generated pages in the navigation."""
-    _fill(config.nav, {"commands/": ["commands/index.md", *map(_command_page, _command_words())],
+    _fill(config.nav, {"tutorials/": list(_tutorial_pages()), "commands/": ["commands/index.md", *map(_command_page, _command_words())],
                        "api/": ["api/index.md", *(f"api/{name}.md" for name in _public_packages())]})
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
-    for place, text in (_command_pages() | _api_pages()).items():
+    for place, text in (_command_pages() | _tutorial_pages() | _api_pages()).items():
         files.append(File.generated(config, place, content=text))
     return files
 
@@ -118,6 +119,23 @@ def _help(program: str, words: tuple[str, ...]) -> str:
     if not printed.getvalue().strip():
         raise RuntimeError(f"`{program} {' '.join(words)} --help` printed nothing")
     return printed.getvalue()
+
+
+# Tutorials.
+
+
+def _tutorial_pages() -> dict[str, str]:
+    """Give the notebooks as pages, with the files to download; a test runs them."""
+    pages = {}
+    for file in sorted((ROOT / "docs" / "tutorials").glob("*.ipynb")):
+        parts = []
+        for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
+            text = "".join(cell["source"])
+            parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+        title, *rest = "\n\n".join(parts).split("\n", 1)
+        link = f"[The notebook]({file.name}): download it, or read on."
+        pages[f"tutorials/{file.stem}.md"] = f"{title}\n\n{link}\n{''.join(rest)}\n"
+    return pages
 
 
 # Python.

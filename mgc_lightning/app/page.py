@@ -226,11 +226,13 @@ def build_page(gradio: Any, studio: Studio) -> Any:
         found = gradio.State([], time_to_live=FORGET)
         message, file = gradio.Textbox(visible="hidden"), gradio.Textbox(visible="hidden")
         with gradio.Row():
-            with gradio.Column(scale=2, min_width=280):
+            with gradio.Column(scale=5, min_width=280):
                 photos = gradio.File(
                     file_count="multiple", file_types=SUFFIXES, label=f"Photographs, up to {MOST_FILES}", height=140
                 )
                 choice = gradio.Dropdown(choices=[], label="Face", visible=False, interactive=True)
+                shown = gradio.HTML(str(tag("p", _EMPTY, class_="mgc-note")))
+            with gradio.Column(scale=2, min_width=280):
                 least = 0.0 if named else -3.0
                 most = 1.0 if named else 3.0
                 sliders = [gradio.Slider(least, most, 0.0, step=0.05, label=label.capitalize()) for label in labels]
@@ -241,8 +243,6 @@ def build_page(gradio: Any, studio: Studio) -> Any:
                 ]
                 with gradio.Row():
                     buttons = {kind: gradio.Button(f"Download {kind.upper()}") for kind in ("obj", "glb")}
-            with gradio.Column(scale=5, min_width=320):
-                shown = gradio.HTML(str(tag("p", _EMPTY, class_="mgc-note")))
         hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         photos.upload(look, photos, [photos, found, choice, shown, *sliders], api_visibility="private")
         inputs = [found, choice, *sliders]
@@ -269,7 +269,7 @@ def change_of(labels: Sequence[str], values: Sequence[float]) -> Change:
     return Change(moved, max(0.0, min(1.5, own)), max(0.0, min(2.0, light)), turn)
 
 
-def find_faces(studio: Studio, files: Sequence[str]) -> tuple[Found, list[str]]:
+def find_faces(studio: Studio, files: Sequence[str | Path]) -> tuple[Found, list[str]]:
     """Find the faces of uploads; give them with what could not be used, and why."""
     found: Found = []
     troubles: list[str] = []
