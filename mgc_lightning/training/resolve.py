@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,10 @@ from mgc_lightning.files.places import configs_folder
 from mgc_lightning.own_code import PLUGINS
 from mgc_lightning.training.cli import MGCCLI, run_training
 from mgc_lightning.training.config_parser import plain
+
+REQUIRED = "<required>"
+"""Stands where a config leaves a value to its user."""
+_REQUIRED = re.compile(r"`([\w.]+)`: the following arguments are required: (\w+(?:, \w+)*)")
 
 
 class _Resolved(MGCCLI):
@@ -73,7 +78,7 @@ def resolve(words: Sequence[str], everything: bool = False) -> dict[str, Any]:
 
     Args:
         words: names or files of configs, or folders of runs, later ones laid over earlier ones; and values
-            KEY=VALUE.
+            KEY=VALUE. A value that they leave to their user is `<required>`.
         everything: keep what the trainer has by default, too.
 
     Raises:
@@ -84,7 +89,7 @@ def resolve(words: Sequence[str], everything: bool = False) -> dict[str, Any]:
         >>> config["model"]["focal"], config["data"]["init_args"]["focal"], config["trainer"]["accelerator"]
         (1015.0, 1015.0, 'cpu')
     """
-    cli = run_training(arguments_of(words), _Resolved)
+    cli = _parsed(arguments_of(words))
     parser = cli._parser("fit")
     config = plain(parser, cli.config["fit"])
     if not everything:
@@ -93,6 +98,18 @@ def resolve(words: Sequence[str], everything: bool = False) -> dict[str, Any]:
         config["trainer"] = kept
     order = ("seed_everything", "model", "data", "trainer")
     return {key: config[key] for key in order if key in config}
+
+
+def _parsed(arguments: list[str]) -> MGCCLI:
+    """Parse; what a config leaves to its user, such as the path of the data, is filled with a mark."""
+    try:
+        return run_training(arguments, _Resolved)
+    except MGCError as error:
+        found = _REQUIRED.search(str(error))
+        more = [f"--{found[1]}.{name}={REQUIRED}" for name in found[2].split(", ")] if found else []
+        if not more or any(argument in arguments for argument in more):
+            raise
+        return _parsed([*arguments, *more])
 
 
 def differences(first: dict[str, Any], second: dict[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -46,6 +46,16 @@ def test_show_composes_overlays_and_values(run) -> None:
     assert "fast_dev_run" in resolve(["quickstart"], everything=True)["trainer"]
 
 
+def test_what_a_config_leaves_to_its_user_is_marked(run) -> None:
+    status, out, _ = run("config", "show", "adapt")
+    assert status == 0
+    assert yaml.safe_load(out)["data"]["init_args"]["path"] == "<required>"
+    assert resolve(["adapt", "data.path=photos"])["data"]["init_args"]["path"] == "photos"
+    status, _, err = run("config", "show", "adapt", "data.batch_size=none")  # other faults stay what they are
+    assert status == 2
+    assert "batch_size" in err
+
+
 @pytest.mark.slow
 def test_what_is_shown_is_a_config(run, tmp_path) -> None:
     shown = run("config", "show", "quickstart", "trainers/bf16")[1]
