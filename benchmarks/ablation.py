@@ -88,15 +88,19 @@ def train(folder: Path, row: str, start: str, seed: int, args: argparse.Namespac
 
 
 def score(
-    file: Path, network: FaceNetwork, everyone: list[Person], args: argparse.Namespace, mean_face: bool = False
+    file: Path, network: FaceNetwork, everyone: list[Person], args: argparse.Namespace, method: str = "network"
 ) -> Scores:
-    """Read the scores of a finished run, or measure them."""
+    """Read the scores of a finished run, or measure those of the network, the `mean face` or the model's `limit`."""
     key = {"people": args.people, "realy": args.realy, "face_model": args.face_model}
     if file.is_file():
         stored = json.loads(file.read_text(encoding="utf-8"))
         if stored["key"] == key or args.table_only:
             return stored["scores"]
-    scores = Scorer(args.face_model, args.realy)(network, everyone, mean_face)
+    scorer = Scorer(args.face_model, args.realy)
+    if method == "limit":
+        scores = scorer.limit(network.face_model, everyone)
+    else:
+        scores = scorer(network, everyone, mean_face=method == "mean face")
     with atomic_path(file) as temporary:
         temporary.write_text(json.dumps({"key": key, "scores": scores}, indent=1), encoding="utf-8")
     return scores
@@ -112,7 +116,8 @@ def main() -> None:
         console.print(f"{args.people} people of {args.face_model} are photographed and scanned")
         everyone = list(people(args.face_model, args.people, start.image_size, start.focal, WORLD))
     args.output.mkdir(parents=True, exist_ok=True)
-    found = {"mean face": {0: score(args.output / "mean_face.json", start, everyone, args, mean_face=True)}}
+    found = {"mean face": {0: score(args.output / "mean_face.json", start, everyone, args, "mean face")}}
+    found["limit of the face model"] = {0: score(args.output / "limit.json", start, everyone, args, "limit")}
     found["no adaptation"] = {0: score(args.output / "no_adaptation.json", start, everyone, args)}
     for seed in args.seeds:
         for name in args.starts:

@@ -69,10 +69,16 @@ def plot(found: dict[str, dict[int, Scores]], path: Path) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
-    columns = [column for column in ("now/median", "depth", "pose") if all(column in s[min(s)] for s in found.values())]
+    columns = (
+        [column for column in ("now/median", "depth", "pose") if column in found[REFERENCE][min(found[REFERENCE])]]
+        if REFERENCE in found
+        else ["now/median"]
+    )
     figure, axes = plt.subplots(1, len(columns), figsize=(4 * len(columns), 0.4 * len(found) + 1.2), sharey=True)
     for axis, column in zip(np.atleast_1d(axes), columns, strict=True):
-        rows = [row for row in found if not (column == "pose" and row == "mean face")]
+        rows = [row for row, by_seed in found.items() if column in by_seed[min(by_seed)]]
+        if column == "pose":
+            rows = [row for row in rows if row != "mean face"]  # it stands at the true one
         for place, row in enumerate(found):
             if row not in rows:
                 continue

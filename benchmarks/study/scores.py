@@ -13,6 +13,7 @@ from torch import Tensor
 
 from benchmarks.study.bridge import Bridge, bridge
 from benchmarks.study.people import Person
+from benchmarks.study.registered import register
 from mgc_lightning.evaluation.realy.topology import topology_of
 from mgc_lightning.face_models import FaceModel
 from mgc_lightning.geometry.pose import rotation_error, transform_to_pose
@@ -45,9 +46,16 @@ class Scorer:
 
     def __call__(self, network: FaceNetwork, people: Iterable[Person], mean_face: bool = False) -> Scores:
         """Give every column; the mean face stands at the true pose, whatever the network says."""
-        rows = [self.person(network, person, mean_face) for person in people]
-        columns = dict.fromkeys(column for row in rows for column in row)
-        return {column: [row.get(column, float("nan")) for row in rows] for column in columns}
+        return columns_of([self.person(network, person, mean_face) for person in people])
+
+    def limit(self, model: FaceModel, people: Iterable[Person]) -> Scores:
+        """Give what the face model can do: it is registered to the true neutral faces."""
+        rows = []
+        for person in people:
+            assert person.triplet.truth is not None
+            verts = bridge(self.source, model.name).verts(person.triplet.truth.verts_neutral[0, 0])
+            rows.append(self.shape(model.shape(register(model, verts).identity), model, person))
+        return columns_of(rows)
 
     @torch.inference_mode()
     def person(self, network: FaceNetwork, person: Person, mean_face: bool) -> dict[str, float]:
@@ -56,12 +64,22 @@ class Scorer:
         over = bridge(self.source, model.name)
         views = mean_views(network, batch, over) if mean_face else predicted_views(network, batch)
         verts = model.shape(views.coefficients.identity[0, 0])
-        row = now_columns(verts, model, person) | pose_columns(views, batch, over)
+        return self.shape(verts, model, person) | pose_columns(views, batch, over)
+
+    def shape(self, verts: Float[Tensor, "N 3"], model: FaceModel, person: Person) -> dict[str, float]:
+        """Give NoW's columns of a neutral mesh, and REALY's for the first people."""
+        row = now_columns(verts, model, person)
         if person.number < self.realy:
             errors = realy_errors(verts.double().numpy(), _topology(model), person.realy).errors
             row |= {f"realy/{region}": float(error) for region, error in zip(REGIONS, errors, strict=True)}
             row["realy/all"] = float(errors.mean())
         return row
+
+
+def columns_of(rows: list[dict[str, float]]) -> Scores:
+    """Turn a row a person into columns."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name, float("nan")) for row in rows] for name in names}
 
 
 def now_columns(verts: Float[Tensor, "N 3"], model: FaceModel, person: Person) -> dict[str, float]:

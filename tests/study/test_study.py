@@ -7,12 +7,16 @@ import torch
 
 from benchmarks.study.bridge import bridge
 from benchmarks.study.people import people
+from benchmarks.study.registered import register
 from benchmarks.study.report import cell, plot, tables
 from benchmarks.study.scores import Scorer
 from benchmarks.study.transferred import TransferredTruth
 from mgc_lightning import FaceRenderer, load_face_model, load_network, make_triplets, render_views
 from mgc_lightning.fitting import initial_coefficients
+from mgc_lightning.geometry.camera import project
+from mgc_lightning.geometry.pose import transform_points
 from mgc_lightning.losses import GroundTruth
+from mgc_lightning.metrics.shape import vertex_distance
 from mgc_lightning.synthetic import SyntheticSettings
 
 WORLD = SyntheticSettings(linked=1.0, unlinked=0.0, yaw_limit=40.0)
@@ -29,12 +33,31 @@ def test_a_model_is_brought_to_itself() -> None:
     torch.testing.assert_close(over.poses(pose), pose, atol=1.0, rtol=0)
 
 
+def test_registration_finds_the_face() -> None:
+    model = load_face_model()
+    identity = torch.randn(model.layout.identity, generator=torch.Generator().manual_seed(1))
+    true = model.shape(identity)
+    turn = torch.linalg.matrix_exp(torch.tensor([[0.0, -0.1, 0.0], [0.1, 0.0, 0.05], [0.0, -0.05, 0.0]]))
+    found = register(model, 1.05 * true @ turn.T + 10.0)
+    assert vertex_distance(model.shape(found.identity), true, model.face_mask) < 0.4  # mm; the prior pulls
+    assert vertex_distance(model.mean, true, model.face_mask) > 1.0
+    pose = torch.eye(4)
+    pose[:3, 3] = torch.tensor([1.0, 2.0, 500.0])
+    K = torch.tensor([[1000.0, 0.0, 0.0], [0.0, 1000.0, 0.0], [0.0, 0.0, 1.0]])
+    given = project(transform_points(pose, 1.05 * true @ turn.T + 10.0), K)
+    own = project(transform_points(found.poses(pose), model.shape(found.identity)), K)
+    assert (own - given)[model.face_mask].norm(dim=-1).mean() < 1.5  # px of 300: the same picture
+
+
 def test_the_upper_bound_is_supervision() -> None:
     model = load_face_model()
     batch = make_triplets(model, 1, image_size=32, settings=WORLD)
+    found = TransferredTruth("makehuman").transferred(batch.truth)
+    errors = vertex_distance(found.verts_posed, batch.truth.verts_posed, model.face_mask)
+    assert errors.max() < 0.5  # mm
     views = render_views(initial_coefficients(model, batch.K, 32), model, FaceRenderer(), batch.K, 32)
-    found, expected = TransferredTruth("makehuman")(views, batch), GroundTruth(outside=0.0)(views, batch)
-    torch.testing.assert_close(found, expected, atol=0.3, rtol=0)
+    expected = GroundTruth(outside=0.0)(views, batch)
+    torch.testing.assert_close(TransferredTruth("makehuman")(views, batch), expected, atol=2.0, rtol=0.1)
 
 
 def test_the_mean_face_stands_at_the_true_pose() -> None:
