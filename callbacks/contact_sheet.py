@@ -14,6 +14,7 @@ from mgc_lightning.arguments.types import Count
 from mgc_lightning.pictures.contact_sheet import SheetRow, draw_contact_sheet
 from mgc_lightning.pictures.drawing import save_png
 from mgc_lightning.structures import FaceTriplet
+from mgc_lightning.training.logged_steps import due
 from mgc_lightning.training.module import MGCModule
 from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.uploads import optional_file
@@ -75,11 +76,7 @@ class ContactSheet(L.Callback):
         if not rows or trainer.fast_dev_run:  # type: ignore[attr-defined]  # a dry run leaves nothing behind
             return
         self._validations += 1
-        if (
-            (self._validations - 1) % self.every
-            and not trainer.should_stop
-            and trainer.global_step != trainer.max_steps
-        ):
+        if not due(trainer, self._validations - 1, self.every):
             return
         module = cast(MGCModule, pl_module)
         with torch.no_grad():

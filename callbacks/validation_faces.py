@@ -24,6 +24,7 @@ from mgc_lightning.metrics.shape import vertex_distance
 from mgc_lightning.pictures.drawing import to_picture
 from mgc_lightning.scene import FaceViews
 from mgc_lightning.structures import FaceTriplet
+from mgc_lightning.training.logged_steps import due
 from mgc_lightning.training.module import MGCModule
 from mgc_lightning.training.run_folder import run_folder
 from mgc_lightning.training.uploads import optional_file
@@ -89,7 +90,9 @@ class ValidationFaces(L.Callback):
     ) -> None:
         """Score the faces of a batch, whose views the validation has made."""
         views = outputs.get("views") if isinstance(outputs, dict) else None
-        if trainer.sanity_checking or not trainer.is_global_zero or views is None or not self._due(trainer):
+        if trainer.sanity_checking or not trainer.is_global_zero or views is None:
+            return
+        if not due(trainer, self._validations, self.every):
             return
         scores = face_scores(views, batch)
         shown = min(max(0, self.pictures - len(self.rows)), len(batch.images))
@@ -102,10 +105,6 @@ class ValidationFaces(L.Callback):
                 self._best = _extreme(views, index, name, by[index])
             if self._worst is None or by[index] > self._worst.score:
                 self._worst = _extreme(views, index, name, by[index])
-
-    def _due(self, trainer: L.Trainer) -> bool:
-        last = trainer.should_stop or trainer.global_step == trainer.max_steps
-        return last or self._validations % self.every == 0
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write and log."""
