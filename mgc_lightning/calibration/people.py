@@ -15,10 +15,9 @@ from mgc_lightning.errors import MGCError
 from mgc_lightning.fitting.measured_points import MeasuredPoints, MeshPoints, mesh_points
 from mgc_lightning.fitting.posterior_fit import PredictionErrors, fit_posterior
 from mgc_lightning.geometry.camera import intrinsics
-from mgc_lightning.geometry.pose import pose_to_transform
 from mgc_lightning.photographs.crop import transform_points2d
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
-from mgc_lightning.reconstruction.refinement import CLOSELY, FACING
+from mgc_lightning.reconstruction.refinement import CLOSELY, MeshEvidence
 from mgc_lightning.reconstruction.result import Reconstruction
 
 PRIOR = PredictionErrors(identity=1.0, independent=False)
@@ -157,8 +156,8 @@ class _Measured:
         start = replace(self.predicted, identity=mean.to(self.predicted.identity).expand_as(self.predicted.identity))
         if self.at_rest:
             start = replace(start, expression=torch.zeros_like(start.expression))
-        facing = (self.points.facing(pose_to_transform(start.pose)) > FACING).to(start.pose)
-        return self._fit(start, self.mesh, self.points.points, facing)
+        found = MeshEvidence.of(self.reconstructor.face_model, self.points, self.mesh, self.landmarks, start.pose)
+        return self._fit(start, found.seen, found.points, found.trust)
 
     def closely(self, start: FaceCoefficients) -> FaceCoefficients:
         """Let expression and pose follow the landmarks."""

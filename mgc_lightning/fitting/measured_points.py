@@ -78,6 +78,30 @@ class MeasuredPoints:
         basis, mean = landmark_basis(face_model)
         return cls(mean, basis, (errors or LandmarkErrors()).vector().to(mean))
 
+    @classmethod
+    def jaw(cls, face_model: FaceModel, error: float) -> MeasuredPoints:
+        """Give iBUG's 17 points of the jaw.
+
+        Args:
+            face_model: whose.
+            error: standard deviation in px at 224 px.
+
+        Example:
+            >>> from mgc_lightning import load_face_model
+            >>> MeasuredPoints.jaw(load_face_model(), 5.0).mean.shape
+            torch.Size([17, 3])
+        """
+        points = cls.landmarks(face_model, LandmarkErrors(jaw=error))
+        return cls(points.mean[:17], points.basis[:, :17], points.sigma[:17])
+
+    def and_also(self, others: MeasuredPoints) -> MeasuredPoints:
+        """Give these points and, after them, others."""
+        return MeasuredPoints(
+            torch.cat([self.mean, others.mean]),
+            torch.cat([self.basis, others.basis], dim=1),
+            torch.cat([self.sigma, others.sigma]),
+        )
+
 
 @dataclass(frozen=True)
 class MeshPoints:
