@@ -65,7 +65,7 @@ def fit_scan_file(
         >>> from mgc_lightning import load_face_model
         >>> model, path = load_face_model(), Path(tempfile.mkdtemp()) / "anna.ply"
         >>> _ = write_mesh(path, 0.1 * model.mean, model.faces)  # cm
-        >>> _ = path.with_suffix(".json").write_text(json.dumps((0.1 * model.landmarks7(model.mean)).tolist()))
+        >>> _ = write_json(path.with_suffix(".json"), (0.1 * model.landmarks7(model.mean)).tolist())
         >>> fitted = fit_scan_file(path, model, unit="cm", settings=ScanFitSettings(iterations=5))
         >>> bool(np.median(fitted.fit.distances) < 1.0), fitted.to_mm
         (True, 10.0)
