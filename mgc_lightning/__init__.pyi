@@ -1,4 +1,5 @@
 from . import arguments as arguments
+from . import calibration as calibration
 from . import encoders as encoders
 from . import evaluation as evaluation
 from . import face_models as face_models
@@ -18,6 +19,9 @@ from . import rendering as rendering
 from . import synthetic as synthetic
 from . import training as training
 from . import triplets as triplets
+from .calibration.run import CalibrationReport as CalibrationReport
+from .calibration.run import calibrate as calibrate
+from .calibration.settings import CalibrateSettings as CalibrateSettings
 from .coefficients import CoefficientGroup as CoefficientGroup
 from .coefficients import CoefficientLayout as CoefficientLayout
 from .coefficients import FaceCoefficients as FaceCoefficients

@@ -61,6 +61,10 @@ COMMANDS: dict[str, Command | Group] = {
         "mgc_lightning.commands.export:export",
         "export a checkpoint to ONNX, torch.export and safetensors, and compare each with the network",
     ),
+    "calibrate": Command(
+        "mgc_lightning.commands.calibrate:calibrate",
+        "calibrate a network on photographs of people, without labels or training: minutes, not days",
+    ),
     "models": Command(
         "mgc_lightning.commands.models:models",
         "list the trained networks that come with the package: size, input, face model, licences, scores",

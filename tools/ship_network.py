@@ -103,6 +103,8 @@ def pack_checkpoint(
     if note:
         training["note"] = note
     card = {"name": folder.name, "licence": "Apache-2.0", "training": training, "scores": []}
+    if network.calibrated is not None:
+        card["calibrated"] = network.calibrated.to_dict()
     faces = unseen(network, range(images)).images[:, 0] if images else None
     report = pack_network(network, folder, card, faces)
     if report.megabytes > LIMIT_MB:
@@ -204,6 +206,8 @@ def facts(folder: Path, card: dict[str, Any]) -> str:
         + (f", {card['training']['steps']:,} steps" if "steps" in card["training"] else "")
         + (f", {card['training']['note']}" if "note" in card["training"] else ""),
     }
+    if "calibrated" in card:
+        rows["calibrated on"] = f"{card['calibrated']['photographs']} photographs: {card['calibrated']['source']}"
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
 
 

@@ -21,6 +21,7 @@ from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.reading import excerpt
 from mgc_lightning.geometry.camera import DEFAULT_FOCAL, intrinsics, project
 from mgc_lightning.geometry.pose import pose_to_transform, transform_points
+from mgc_lightning.networks.calibrated import Calibrated
 from mgc_lightning.networks.face_model_choice import check_face_model, choose_face_model
 from mgc_lightning.networks.output_scaling import OutputScaling
 
@@ -59,6 +60,7 @@ class FaceNetwork(nn.Module):
         output_scaling: scale of each group of raw outputs; the official network's (none) if not given.
         main_pose: six numbers, at the default focal length; the face model's if not given. A stored network keeps
             the one of its training.
+        calibrated: on what photographs of people its outputs were calibrated, if they were.
 
     Raises:
         MGCError: if the encoder's output does not fit the face model.
@@ -85,8 +87,10 @@ class FaceNetwork(nn.Module):
         focal: float = DEFAULT_FOCAL,
         output_scaling: OutputScaling | None = None,
         main_pose: Sequence[float] | None = None,
+        calibrated: Calibrated | None = None,
     ) -> None:
         super().__init__()
+        self.calibrated = calibrated
         self.layout = face_model.layout
         if encoder.num_outputs != self.layout.total:
             raise MGCError(
@@ -190,6 +194,7 @@ class FaceNetwork(nn.Module):
             "focal": self.focal,
             "output_scaling": asdict(self.output_scaling),
             "main_pose": list(self.default_pose),
+            **({"calibrated": self.calibrated.to_dict()} if self.calibrated else {}),
         }
 
     @classmethod
@@ -229,6 +234,7 @@ class FaceNetwork(nn.Module):
                 focal=config["focal"],
                 output_scaling=OutputScaling.from_dict(config["output_scaling"]),
                 main_pose=stored_main_pose(config),
+                calibrated=Calibrated.from_dict(config.get("calibrated")),
             )
         except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
             said = excerpt(repr(error), 200)

@@ -15,6 +15,7 @@ from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.reading import excerpt
+from mgc_lightning.networks.calibrated import Calibrated
 from mgc_lightning.networks.face_model_choice import choose_face_model
 from mgc_lightning.networks.face_network import LARGEST_IMAGE, FaceNetwork
 from mgc_lightning.networks.files import build_network
@@ -32,6 +33,7 @@ class Predictor:
         image_size: side S of the crops in px.
         focal: focal length in px of a 224 px crop.
         kind: the form it runs in, for messages.
+        calibrated: on what photographs of people it was calibrated, if it was.
 
     Example:
         >>> from mgc_lightning import Encoder, FaceNetwork, ResNet, load_face_model
@@ -48,6 +50,7 @@ class Predictor:
     image_size: int
     focal: float
     kind: str
+    calibrated: Calibrated | None = None
 
     @property
     def device(self) -> torch.device:
@@ -63,7 +66,8 @@ class Predictor:
     def from_network(cls, network: FaceNetwork) -> Predictor:
         """Wrap a network; it is put into evaluation mode."""
         network = network.eval()
-        return cls(network.predict_vector, network.face_model, network.image_size, network.focal, "torch")
+        model, size, focal = network.face_model, network.image_size, network.focal
+        return cls(network.predict_vector, model, size, focal, "torch", network.calibrated)
 
 
 def load_predictor(
@@ -108,12 +112,13 @@ def load_predictor(
         size, focal = int(config["image_size"]), float(config["focal"])
         if not 1 <= size <= LARGEST_IMAGE or not 0 < focal < float("inf"):
             raise ValueError(f"image_size {size}, focal {focal}")
+        calibrated = Calibrated.from_dict(config.get("calibrated"))
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         said = excerpt(repr(error), 200)
         raise MGCError(f"{stored.file}: the stored description of the network is incomplete: {said}") from error
     except MGCError as error:
         raise MGCError(f"{stored.file}: {error}") from error
-    return Predictor(stored.program, model, size, focal, stored.file.suffix[1:])
+    return Predictor(stored.program, model, size, focal, stored.file.suffix[1:], calibrated)
 
 
 def as_predictor(network: Predictor | NetworkSource | str | os.PathLike[str] | None = None) -> Predictor:
