@@ -32,6 +32,7 @@ from benchmarks.study.scores import Scorer, Scores
 from mgc_lightning import load_network
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.text import write_json
 from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.synthetic import SyntheticSettings
 
@@ -101,8 +102,7 @@ def score(
         scores = scorer.limit(network.face_model, everyone)
     else:
         scores = scorer(network, everyone, mean_face=method == "mean face")
-    with atomic_path(file) as temporary:
-        temporary.write_text(json.dumps({"key": key, "scores": scores}, indent=1), encoding="utf-8")
+    write_json(file, {"key": key, "scores": scores})
     return scores
 
 

@@ -11,7 +11,6 @@ alignment, identity alone) and its rotation (degrees).
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +22,7 @@ from torch import Tensor
 from datamodules.synthetic import SyntheticTriplets
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.face_models import FaceModel, load_face_model
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.text import write_json
 from mgc_lightning.fitting import fit, fit_landmarks2d, initial_coefficients
 from mgc_lightning.geometry.alignment import apply_similarity, similarity_fit
 from mgc_lightning.geometry.pose import pose_to_transform, rotation_error
@@ -207,8 +206,7 @@ def main() -> None:
         figures[f"{focal:g}"] = summarise(rows)
         print_table(figures[f"{focal:g}"], f"f = {focal:g} px, {args.triplets} triplets, {args.image_size} px")
     if args.output:
-        with atomic_path(args.output) as path:
-            path.write_text(json.dumps({"base": asdict(SINGLE_VIEW), "settings": SETTINGS, "figures": figures}))
+        write_json(args.output, {"base": asdict(SINGLE_VIEW), "settings": SETTINGS, "figures": figures})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ coefficients (3 views, 2 samples, 257), keys `<run>__<term>`.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from benchmarks.official.total import OfficialInputs, OfficialWeights, official_
 from mgc_lightning.face_models import FaceModel
 from mgc_lightning.face_models.bfm import load_bfm09
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.text import write_json
 from mgc_lightning.rendering.renderer import FaceRenderer
 
 PUBLISHED = OfficialWeights()
@@ -103,8 +103,7 @@ def main() -> None:
     if args.output.suffix != ".json":
         parser.error(f"--output must end in .json, got {args.output}")
     terms, gradients = reproduce(golden_folder(args.golden))
-    with atomic_path(args.output) as temporary:
-        temporary.write_text(json.dumps(terms, indent=2) + "\n")
+    write_json(args.output, terms)
     with atomic_path(args.output.with_suffix(".npz")) as temporary:
         np.savez_compressed(temporary, **gradients)  # type: ignore[arg-type]
     print_table(terms)

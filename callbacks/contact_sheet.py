@@ -8,7 +8,7 @@ from typing import Any, cast
 import lightning as L
 import torch
 
-from callbacks.handing import hand_picture
+from callbacks.handing import hand_picture, handed_views
 from mgc_lightning.arguments.checked import checked
 from mgc_lightning.arguments.types import Count
 from mgc_lightning.pictures.contact_sheet import SheetRow, draw_contact_sheet
@@ -52,17 +52,16 @@ class ContactSheet(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the targets of the first samples."""
-        if trainer.sanity_checking or not trainer.is_global_zero or len(self._rows) >= self.faces:
+        """Keep the targets of the first samples, as the validation has reconstructed them."""
+        views = handed_views(outputs)
+        if trainer.sanity_checking or not trainer.is_global_zero or views is None or len(self._rows) >= self.faces:
             return
-        module = cast(MGCModule, pl_module)
-        coefficients = module.network.coefficients(batch.images[:, 0])
         for index in range(min(len(batch.images), self.faces - len(self._rows))):
             truth = None if batch.truth is None else batch.truth.verts_posed[index, 0]
             self._rows.append(
                 SheetRow(
                     image=batch.images[index, 0].float(),
-                    coefficients=coefficients.map(lambda c, i=index: c[i]),
+                    coefficients=views.coefficients.map(lambda c, i=index: c[i, 0]),
                     K=batch.K[index, 0],
                     landmarks=batch.landmarks[index, 0],
                     truth=truth,

@@ -1,4 +1,4 @@
-"""Pictures, meshes and tables to the loggers that take them; one that fails is warned of."""
+"""What validations hand to callbacks, and callbacks to loggers; one of these that fails is warned of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from PIL import Image
 
+from mgc_lightning.scene import FaceViews
 from mgc_lightning.training.uploads import optional_upload
+
+
+def handed_views(outputs: Any) -> FaceViews | None:
+    """Give the `views` of what a `validation_step` returned; None where a module of one's own returns none."""
+    return outputs.get("views") if isinstance(outputs, Mapping) else None
 
 
 def hand_to_wandb(trainer: L.Trainer, what: str, content: Callable[[], Mapping[str, Any]]) -> None:

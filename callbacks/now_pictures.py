@@ -17,12 +17,12 @@ from torch import Tensor
 from callbacks.benchmark import predict
 from callbacks.handing import hand_to_wandb
 from datamodules.now import NoWDataModule
-from mgc_lightning.evaluation.folder import write_results_json
 from mgc_lightning.evaluation.now.curve import draw_curves, write_curve_csv
 from mgc_lightning.evaluation.now.error_map import draw_error_map, vertex_errors
 from mgc_lightning.evaluation.now.results import results_json
 from mgc_lightning.evaluation.submission import scored_verts
 from mgc_lightning.files.mesh import write_mesh
+from mgc_lightning.files.text import write_json
 from mgc_lightning.metrics.now.evaluate import now_error
 from mgc_lightning.metrics.now.names import Unit
 from mgc_lightning.metrics.now.scores import NoWScores
@@ -139,7 +139,7 @@ def write_pictures(folder: Path, scores: NoWScores, faces: list[FacePicture], er
         faces: from the best to the worst.
         error_limit: mm that get the last colour.
     """
-    write_results_json(folder / "scores.json", results_json(scores, []))
+    write_json(folder / "scores.json", results_json(scores, []))
     write_curve_csv(folder / "cumulative_error.csv", scores.pooled)
     draw_curves(folder / "cumulative_error.png", {"NoW": scores.pooled})
     save_png(folder / "faces.png", picture_sheet(faces, error_limit))

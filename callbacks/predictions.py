@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -20,6 +19,7 @@ from mgc_lightning.errors import MGCError, check_choice
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.mesh import write_mesh
 from mgc_lightning.files.names import safe_name
+from mgc_lightning.files.text import write_json
 from mgc_lightning.training.module import MGCModule
 from mgc_lightning.training.run_folder import run_folder
 
@@ -94,8 +94,7 @@ class WritePredictions(BasePredictionWriter):
                 "verts": "mm, model frame: x to the viewer's right, y up, z toward the viewer; without pose",
                 "arrays": list(self.arrays),
             }
-            with atomic_path(self._place / INDEX) as temporary:
-                temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+            write_json(self._place / INDEX, about)
         trainer.strategy.barrier()
 
     def write_on_batch_end(

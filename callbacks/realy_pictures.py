@@ -9,10 +9,10 @@ import lightning as L
 from callbacks.benchmark import predict
 from callbacks.handing import hand_to_wandb
 from datamodules.realy import REALYDataModule
-from mgc_lightning.evaluation.folder import write_results_json
 from mgc_lightning.evaluation.realy.error_map import draw_error_map
 from mgc_lightning.evaluation.realy.results import results_json
 from mgc_lightning.files.mesh import write_mesh
+from mgc_lightning.files.text import write_json
 from mgc_lightning.metrics.realy.evaluate import PredictionErrors
 from mgc_lightning.metrics.realy.regions import REGIONS
 from mgc_lightning.metrics.realy.scores import REALYScores
@@ -32,7 +32,7 @@ def write_pictures(
         scores: of all images.
         shown: errors of those that are drawn, by name.
     """
-    write_results_json(folder / "scores.json", results_json(scores, []))
+    write_json(folder / "scores.json", results_json(scores, []))
     for name, errors in shown.items():
         save_png(folder / f"{name}.png", draw_error_map(errors))
     ranked = sorted(scores.predictions, key=lambda prediction: float(prediction.errors.mean()))

@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from callbacks.handing import hand_to_wandb
+from callbacks.handing import hand_to_wandb, handed_views
 from mgc_lightning.arguments.checked import checked
 from mgc_lightning.arguments.types import Count, Whole
 from mgc_lightning.files.atomic import atomic_path
@@ -89,7 +89,7 @@ class ValidationFaces(L.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Score the faces of a batch, whose views the validation has made."""
-        views = outputs.get("views") if isinstance(outputs, dict) else None
+        views = handed_views(outputs)
         if trainer.sanity_checking or not trainer.is_global_zero or views is None:
             return
         if not due(trainer, self._validations, self.every):

@@ -28,6 +28,7 @@ from mgc_lightning.evaluation.scan.faces import ALONE, DIFFERENT_LIGHT, ONE_MOME
 from mgc_lightning.evaluation.scan.references import LIMIT, MEAN_FACE
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checkpoints import read_checkpoint
+from mgc_lightning.files.text import write_json
 from mgc_lightning.metrics.reconstruction import BASELINE, ReconstructionScores
 from mgc_lightning.networks.face_network import FaceNetwork
 from mgc_lightning.networks.files import load_network
@@ -174,8 +175,7 @@ def write_scores(folder: Path, rows: list[dict[str, Any]]) -> None:
     """Put scores into the card, and into the page."""
     card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     card["scores"] = rows
-    with atomic_path(folder / CARD) as temporary:
-        temporary.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / CARD, card)
     fill_page(folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from mgc_lightning.calibration.people import MeasuredPeople, find_faces, measure
 from mgc_lightning.calibration.settings import CalibrateSettings
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.text import write_json
 from mgc_lightning.networks.calibrated import Calibrated
 from mgc_lightning.networks.export import export_network
 from mgc_lightning.networks.face_network import FaceNetwork
@@ -135,12 +134,9 @@ def write_calibrated(network: FaceNetwork, report: CalibrationReport, folder: st
         MGCError: if the folder cannot be written.
     """
     exported = export_network(network, folder, ("onnx", "safetensors"))
-    path = Path(folder) / REPORT
     content = {key: value for key, value in vars(report).items() if key != "skipped"}
     content["skipped"] = [{"file": name, "reason": reason} for name, reason in report.skipped]
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return [*(file.path for file in exported.files), path]
+    return [*(file.path for file in exported.files), write_json(Path(folder) / REPORT, content)]
 
 
 def _report(

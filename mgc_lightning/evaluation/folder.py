@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.text import write_json
 
 
 @dataclass(frozen=True)
@@ -45,18 +44,4 @@ class BenchmarkFolder:
 
     def write(self, results: dict[str, Any]) -> None:
         """Write the JSON file."""
-        write_results_json(self.output, results)
-
-
-def write_results_json(path: Path, results: dict[str, Any]) -> None:
-    """Write results, whole or not at all.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "mine.json"
-        >>> write_results_json(path, {"median": 1.31})
-        >>> json.loads(path.read_text())
-        {'median': 1.31}
-    """
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="ascii")
+        write_json(self.output, results)

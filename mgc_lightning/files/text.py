@@ -1,14 +1,16 @@
-"""Foreign text: lists, cameras, landmarks, JSON; one place knows encodings, sizes and torn ends."""
+"""Text: lists, cameras, landmarks, JSON of others, and JSON of ours; one place knows encodings, sizes, torn ends."""
 
 from __future__ import annotations
 
 import codecs
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any, Literal
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.reading import excerpt, reading, reason
 
 logger = logging.getLogger(__name__)
@@ -98,6 +100,53 @@ def parse_json(text: str | bytes, source: object) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MGCError(f"{source}: no JSON ({reason(error)})") from error
+
+
+def json_text(content: Any) -> str:
+    r"""Write content as JSON that people read too; any UTF-8 file can hold it, and `parse_json` gives it back.
+
+    Letters stay as they are. Names of files that are no text, for whose bytes Python has halves of surrogates, would
+    be no UTF-8: then everything beyond ASCII is escaped.
+
+    Example:
+        >>> print(json_text({"name": "José"}), json_text({"name": "jos\udce9"}))
+        {
+         "name": "José"
+        } {
+         "name": "jos\udce9"
+        }
+    """
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(content, indent=1)
+    return text
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> Path:
+    """Write JSON, whole or not at all: UTF-8, a line an entry, the last one ended.
+
+    Args:
+        path: of the file; its folder is made if need be.
+        content: mappings, lists, text, numbers.
+
+    Returns:
+        The file.
+
+    Raises:
+        NotWrittenError: if it cannot be written, with the reason.
+
+    Example:
+        >>> import tempfile
+        >>> path = write_json(Path(tempfile.mkdtemp()) / "scores.json", {"median": 1.31})
+        >>> read_json(path)
+        {'median': 1.31}
+    """
+    target = Path(path)
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(f"{json_text(content)}\n".encode())
+    return target
 
 
 def short(line: str) -> str:

@@ -49,6 +49,17 @@ def fit_appearance(
 
     Returns:
         The coefficients of the views, with albedo and light found.
+
+    Example:
+        >>> from mgc_lightning import FaceRenderer, load_face_model, render_views
+        >>> from mgc_lightning.losses import perfect_views
+        >>> model, (views, batch) = load_face_model(), perfect_views(image_size=96)
+        >>> dark = replace(views.coefficients, light=0.5 * views.coefficients.light)  # a prediction half as bright
+        >>> before = render_views(dark, model, FaceRenderer(), batch.K, 96)
+        >>> found = fit_appearance(model, before, batch.images, batch.skin)
+        >>> after = render_views(found, model, FaceRenderer(), batch.K, 96)
+        >>> [round((made.rendered.image - batch.images[0]).abs().mean().item(), 2) for made in (before, after)]
+        [0.06, 0.0]
     """
     with torch.no_grad():
         seen = _look(face_model, views, images, skin)

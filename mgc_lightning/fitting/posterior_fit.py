@@ -89,6 +89,16 @@ def fit_posterior(
 
     Raises:
         MGCError: if there are not as many landmarks as points.
+
+    Example:
+        >>> from mgc_lightning import load_face_model
+        >>> from mgc_lightning.losses import perfect_views
+        >>> views, batch = perfect_views(image_size=96)
+        >>> predicted = views.coefficients.map(torch.clone)
+        >>> predicted.pose[..., 1] += 0.1  # radians: a prediction that turns every head too far
+        >>> found = fit_posterior(load_face_model(), predicted, batch.landmarks, batch.K, 96)
+        >>> (found.pose - views.coefficients.pose)[0, :, 1].round(decimals=2)  # the landmarks turn them back
+        tensor([0.0200, 0.0200, 0.0200])
     """
     marks, errors = points or MeasuredPoints.landmarks(face_model), prediction_errors or PredictionErrors()
     if landmarks.shape[-2] != len(marks.mean):

@@ -15,6 +15,7 @@ from .landmark import landmark_weights as landmark_weights
 from .objective import MGCObjective as MGCObjective
 from .pairs import ViewPairs as ViewPairs
 from .pairs import pair_views as pair_views
+from .perfect import perfect_views as perfect_views
 from .photometric import Photometric as Photometric
 from .photometric import masked_mean as masked_mean
 from .photometric import photometric_loss as photometric_loss

@@ -62,15 +62,8 @@ class EpipolarConsistency(PairLoss):
     """Hold the detected landmarks of each pair on the epipolar lines of the predicted poses.
 
     Example:
-        >>> import torch
-        >>> from mgc_lightning import FaceRenderer, FaceTriplet, load_face_model, pair_views, render_views
-        >>> from mgc_lightning.geometry import intrinsics
-        >>> model, K = load_face_model(), intrinsics(32).expand(1, 3, 3, 3)
-        >>> faces = model.mean_coefficients(batch_size=3).map(lambda group: group[None])  # one sample, three views
-        >>> faces.pose[..., 1] = torch.tensor([0.0, 0.3, -0.3])  # radians that the head is turned
-        >>> views = render_views(faces, model, FaceRenderer(), K, 32)
-        >>> images, skin = views.rendered.image[None], views.rendered.mask[None]  # the renders are the photographs
-        >>> batch = FaceTriplet(images, views.landmarks, skin, link=torch.tensor([2]), K=K)
+        >>> from mgc_lightning.losses import pair_views, perfect_views
+        >>> views, batch = perfect_views()
         >>> EpipolarConsistency()(pair_views(views, batch)).round(decimals=2)  # landmarks and poses agree
         tensor([0., 0.])
     """

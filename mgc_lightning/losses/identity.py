@@ -128,15 +128,9 @@ class Identity(ViewLoss):
         loss: with its recogniser.
 
     Example:
-        >>> from mgc_lightning import FaceRenderer, FaceTriplet, load_face_model, render_views
-        >>> from mgc_lightning.geometry import intrinsics
+        >>> from mgc_lightning.losses import perfect_views
         >>> from mgc_lightning.losses.views import SingleViews
-        >>> model, K = load_face_model(), intrinsics(32).expand(1, 3, 3, 3)
-        >>> faces = model.mean_coefficients(batch_size=3).map(lambda group: group[None])  # one sample, three views
-        >>> faces.pose[..., 1] = torch.tensor([0.0, 0.3, -0.3])  # radians that the head is turned
-        >>> views = render_views(faces, model, FaceRenderer(), K, 32)
-        >>> images, skin = views.rendered.image[None], views.rendered.mask[None]  # the renders are the photographs
-        >>> batch = FaceTriplet(images, views.landmarks, skin, link=torch.tensor([2]), K=K)
+        >>> views, batch = perfect_views()
         >>> recogniser = nn.Sequential(nn.AvgPool2d(16), nn.Flatten())  # `FaceNet` in earnest
         >>> Identity(IdentityLoss(recogniser))(SingleViews(views, batch)).round(decimals=3)  # one face in each
         tensor([0., 0., 0.])

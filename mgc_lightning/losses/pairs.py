@@ -33,14 +33,8 @@ class ViewPairs:
         image_size: side of the images in px.
 
     Example:
-        >>> from mgc_lightning import FaceRenderer, FaceTriplet, load_face_model, render_views
-        >>> from mgc_lightning.geometry import intrinsics
-        >>> model, K = load_face_model(), intrinsics(32).expand(1, 3, 3, 3)
-        >>> faces = model.mean_coefficients(batch_size=3).map(lambda group: group[None])  # one sample, three views
-        >>> faces.pose[..., 1] = torch.tensor([0.0, 0.3, -0.3])  # radians that the head is turned
-        >>> views = render_views(faces, model, FaceRenderer(), K, 32)
-        >>> images, skin = views.rendered.image[None], views.rendered.mask[None]  # the renders are the photographs
-        >>> batch = FaceTriplet(images, views.landmarks, skin, link=torch.tensor([2]), K=K)
+        >>> from mgc_lightning.losses import perfect_views
+        >>> views, batch = perfect_views()
         >>> pairs = ViewPairs(views, batch, sample=torch.tensor([0]), source=torch.tensor([2]))
         >>> len(pairs), pairs.image_synthesised.shape  # the last source's photograph as the target sees it
         (1, torch.Size([1, 3, 32, 32]))

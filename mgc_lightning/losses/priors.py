@@ -40,15 +40,9 @@ class Prior(ViewLoss):
         MGCError: for another group.
 
     Example:
-        >>> import torch
-        >>> from mgc_lightning import FaceRenderer, FaceTriplet, load_face_model, render_views
-        >>> from mgc_lightning.geometry import intrinsics
-        >>> model, K = load_face_model(), intrinsics(32).expand(1, 3, 3, 3)
-        >>> faces = model.mean_coefficients(batch_size=3).map(lambda group: group[None])  # one sample, three views
-        >>> faces.identity[..., 0] = 2.0  # two standard deviations along the first direction
-        >>> views = render_views(faces, model, FaceRenderer(), K, 32)
-        >>> images, skin = views.rendered.image[None], views.rendered.mask[None]  # the renders are the photographs
-        >>> batch = FaceTriplet(images, views.landmarks, skin, link=torch.tensor([2]), K=K)
+        >>> from mgc_lightning.losses import perfect_views
+        >>> views, batch = perfect_views()
+        >>> views.coefficients.identity[..., 0] = 2.0  # two standard deviations along the first direction
         >>> Prior("identity")(SingleViews(views, batch))
         tensor([4., 4., 4.])
     """

@@ -63,14 +63,9 @@ class StructuralSimilarity(PairLoss):
 
     Example:
         >>> import torch
-        >>> from mgc_lightning import FaceRenderer, FaceTriplet, load_face_model, pair_views, render_views
-        >>> from mgc_lightning.geometry import intrinsics
-        >>> model, K = load_face_model(), intrinsics(32).expand(1, 3, 3, 3)
-        >>> faces = model.mean_coefficients(batch_size=3).map(lambda group: group[None])  # one sample, three views
-        >>> faces.pose[..., 1] = torch.tensor([0.0, 0.3, -0.3])  # radians that the head is turned
-        >>> views = render_views(faces, model, FaceRenderer(), K, 32)
-        >>> images, skin = views.rendered.image[None], views.rendered.mask[None]  # the renders are the photographs
-        >>> batch = FaceTriplet(images, views.landmarks, skin, link=torch.tensor([2]), K=K)
+        >>> from mgc_lightning.losses import pair_views, perfect_views
+        >>> views, batch = perfect_views()
+        >>> images = batch.images
         >>> batch.images = torch.cat([images[:, :2], 1 - images[:, 2:]], dim=1)  # the second source is a negative
         >>> same, negative = StructuralSimilarity()(pair_views(views, batch))
         >>> round(same.item(), 1), round(negative.item(), 1)

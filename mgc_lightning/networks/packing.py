@@ -20,6 +20,7 @@ from torch import Tensor
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_files, atomic_path
 from mgc_lightning.files.checksum import seal
+from mgc_lightning.files.text import write_json
 from mgc_lightning.files.weights import write_tensors
 from mgc_lightning.networks.comparison import compare
 from mgc_lightning.networks.export_formats import onnx_program, onnx_runner, quiet
@@ -109,9 +110,9 @@ def pack_network(
             "sha256": files,
         }
         described = {**module.config, "interface": describe_interface(module)}
-        for name, content in ((f"{STEM}.json", readable_json(described)), (CARD, json.dumps(about, indent=2))):
-            with atomic_path(target / name) as temporary:
-                temporary.write_text(content + "\n", encoding="utf-8")
+        with atomic_path(target / f"{STEM}.json") as temporary:
+            temporary.write_text(readable_json(described) + "\n", encoding="utf-8")
+        write_json(target / CARD, about)
         size = sum((target / name).stat().st_size for name in files)
     return PackReport(Path(folder), size / 1e6, found)
 

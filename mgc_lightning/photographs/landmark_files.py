@@ -61,6 +61,13 @@ def find_landmarks(place: str | Path, photo: str | Path, photos: int = 1) -> Pat
 
     Raises:
         MGCError: if there is none, or one file is to serve several photographs.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> np.save(folder / "anna.npy", np.zeros((68, 2)))
+        >>> find_landmarks(folder, "holiday/anna.jpg").name
+        'anna.npy'
     """
     place, photo = Path(place), Path(photo)
     if place.is_dir():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.atomic import atomic_path, remove_leftovers
+from mgc_lightning.files.atomic import remove_leftovers
 from mgc_lightning.files.checkpoints import flatten
+from mgc_lightning.files.text import read_json, write_json
 from mgc_lightning.triplets.shards import MANIFEST
 
 WORK = ".work"
@@ -34,19 +34,18 @@ def claim(output: Path, described: dict[str, Any]) -> dict[str, Any] | None:
     """
     manifest, started = output / MANIFEST, output / WORK / SETTINGS
     if manifest.is_file():
-        content = json.loads(manifest.read_text(encoding="utf-8"))
+        content = read_json(manifest)
         _compare(output, content.get("settings", {}), described)
         shutil.rmtree(output / WORK, ignore_errors=True)
         return content
     if started.is_file():
-        _compare(output, json.loads(started.read_text(encoding="utf-8")), described)
+        _compare(output, read_json(started), described)
         for folder in (output, output / WORK):
             remove_leftovers(folder)
     elif output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise MGCError(f"{output} exists and holds something else: give a new or empty folder")
     else:
-        with atomic_path(started) as temporary:
-            temporary.write_text(json.dumps(described, indent=1), encoding="utf-8")
+        write_json(started, described)
     return None
 
 

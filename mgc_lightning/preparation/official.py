@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,8 +12,8 @@ from rich.console import Console
 from mgc_lightning import __version__
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import FaceModel, load_face_model
-from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.processes import only_writer
+from mgc_lightning.files.text import write_json
 from mgc_lightning.photographs.head_pose import head_pose, yaw_degrees
 from mgc_lightning.preparation.claim import claim
 from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
@@ -85,8 +84,7 @@ def _write(root: Path, output: Path, settings: PrepareSettings, described: dict[
         "splits": splits,
         "summary": summarise(triplets, rejected, 3 * (len(triplets) + len(rejected))),
     }
-    with atomic_path(output / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(output / MANIFEST, manifest)
     return manifest
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -19,9 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mgc_lightning import __version__
 from mgc_lightning.arguments.verbosity import is_quiet
 from mgc_lightning.errors import MGCError, check_count
-from mgc_lightning.files.atomic import NotWrittenError, atomic_path
+from mgc_lightning.files.atomic import NotWrittenError
 from mgc_lightning.files.places import as_paths
 from mgc_lightning.files.processes import end_with_parent, only_writer
+from mgc_lightning.files.text import read_json, write_json
 from mgc_lightning.photographs.sources.find import find_kind, open_source
 from mgc_lightning.photographs.sources.photo import Photo, PhotoSource, source_digest
 from mgc_lightning.preparation.chunks import CHUNK, ChunkReport, Chunks
@@ -211,8 +211,7 @@ def _write_set(
         "splits": splits,
         "summary": summarise(triplets, [*skipped, *chunks.rejected(count)], len(source)),
     }
-    with atomic_path(output / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(output / MANIFEST, manifest)
     shutil.rmtree(output / WORK)
     return manifest
 
@@ -229,9 +228,8 @@ def _write_split(
             part = mine[start : start + settings.shard_samples]
             files = (_files(triplet, chunks, f"{split}-{start + i:09d}") for i, triplet in enumerate(part))
             entry = write_shard(path, files)
-            with atomic_path(known) as temporary:
-                temporary.write_text(json.dumps(entry))
-        entries.append(json.loads(known.read_text()))
+            write_json(known, entry)
+        entries.append(read_json(known))
     return entries
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 from mgc_lightning.errors import check_choice
 from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.text import write_json
 from mgc_lightning.pictures.drawing import PNG_LEVEL, save_jpeg, save_png
 from mgc_lightning.reconstruction.face import PlacedFace
 from mgc_lightning.reconstruction.maps import (
@@ -120,8 +120,8 @@ def write_reconstruction(
     if "landmarks" in write:
         written += _write_landmarks(target, face)
     if "coefficients" in write:
-        written.append(_write_json(target / "coefficients.json", describe_coefficients(face, face_model)))
-        written.append(_write_json(target / "camera.json", describe_camera(face, unit)))
+        written.append(write_json(target / "coefficients.json", describe_coefficients(face, face_model)))
+        written.append(write_json(target / "camera.json", describe_camera(face, unit)))
     return written
 
 
@@ -189,10 +189,4 @@ def _write_points(path: Path, points: Float[Tensor, "N D"]) -> Path:
     lines = [str(len(points)), *(",".join(f"{value:.6f}" for value in point) for point in points.tolist())]
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="ascii")
-    return path
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> Path:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path

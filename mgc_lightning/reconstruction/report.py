@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.text import write_json
 from mgc_lightning.reconstruction.recrop import SettledCrop
 from mgc_lightning.reconstruction.result import Reconstruction
 from mgc_lightning.reconstruction.video import VideoFaces
@@ -110,6 +109,4 @@ class RunReport:
         content: dict[str, Any] = {"done": [done.row() for done in self.done]}
         for part in ("failed", "skipped"):
             content[part] = [{"input": str(row.input), "reason": row.reason} for row in getattr(self, part)]
-        with atomic_path(self.path) as temporary:
-            text = json.dumps(content, indent=1, ensure_ascii=False)
-            temporary.write_bytes((text + "\n").encode("utf-8", "surrogateescape"))
+        write_json(self.path, content)

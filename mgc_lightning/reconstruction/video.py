@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.mesh import write_mesh
+from mgc_lightning.files.text import write_json
 from mgc_lightning.geometry.camera import intrinsics
 from mgc_lightning.photographs.sources.videos import frame_rate, promised_frames, video_frames
 from mgc_lightning.pictures.drawing import Picture, fit_into, save_png, to_picture
@@ -234,6 +234,4 @@ def _write_frames(path: Path, faces: VideoFaces) -> Path:
         "without_face": np.flatnonzero(~faces.found).tolist(),
         "filled_in": np.flatnonzero(~faces.found & faces.known).tolist(),
     }
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    return path
+    return write_json(path, content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.checkpoints import reconcile
 from mgc_lightning.files.reading import reason
+from mgc_lightning.files.text import write_json
 from mgc_lightning.networks.files import SMALL
 from mgc_lightning.own_code import PLUGINS, import_modules
 from mgc_lightning.training.checkpoint_io import AtomicCheckpointIO
@@ -83,12 +83,11 @@ class SaveRunConfig(SaveConfigCallback):
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write `config.yaml` and `run.json` (`fit`) or `config_<stage>.yaml` and `run_<stage>.json` on rank zero."""
-        name = "config.yaml" if stage == "fit" else f"config_{getattr(stage, 'value', stage)}.yaml"
-        with atomic_path(run_folder(trainer) / name) as temporary:
+        folder, of_stage = run_folder(trainer), "" if stage == "fit" else f"_{getattr(stage, 'value', stage)}"
+        with atomic_path(folder / f"config{of_stage}.yaml") as temporary:
             self.parser.save(self.config, temporary, skip_none=False, overwrite=True, multifile=False)
         origin = describe_origin()
-        with atomic_path(run_folder(trainer) / name.replace("config", "run").replace(".yaml", ".json")) as temporary:
-            temporary.write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
+        write_json(folder / f"run{of_stage}.json", origin)
         for experiment in trainer.loggers:
             experiment.log_hyperparams(plain(self.parser, self.config) | {"run": origin})
 

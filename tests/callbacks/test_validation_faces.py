@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
 from callbacks import ContactSheet, ExportBestCheckpoint, ValidationFaces
 from datamodules import SyntheticTriplets
-from mgc_lightning.encoders import ResNet
+from mgc_lightning.encoders import Encoder, ResNet
 from mgc_lightning.files.mesh import read_mesh
 from mgc_lightning.losses.objective import LossWeights, MGCObjective
 from mgc_lightning.training.module import MGCModule
@@ -161,3 +161,32 @@ def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch, cap
     assert trainer.global_step == 2
     warned = [record.getMessage() for record in caplog.records if "could not be written" in record.getMessage()]
     assert len(warned) == 2
+
+
+def test_the_sheet_shows_what_the_validation_has_reconstructed(tmp_path, monkeypatch) -> None:
+    """The encoder runs once a batch, and the rows are its coefficients of the target views."""
+    import callbacks.contact_sheet
+
+    drawn, encoded = [], []
+    draw, forward = callbacks.contact_sheet.draw_contact_sheet, Encoder.forward
+
+    def keep_rows(rows, *others):
+        drawn.append(rows)
+        return draw(rows, *others)
+
+    def count(self, images):
+        if not self.training:
+            encoded.append(len(images))
+        return forward(self, images)
+
+    monkeypatch.setattr(callbacks.contact_sheet, "draw_contact_sheet", keep_rows)
+    monkeypatch.setattr(Encoder, "forward", count)
+    sheet = ContactSheet(faces=3, tile=48)
+    module, _ = fit(tmp_path, sheet, ValidationFaces(pictures=0), logger=False, steps=2)
+    assert encoded == [6, 6, 3]  # three views of the batches of two, two and one
+    (rows,) = drawn
+    assert [row.image.shape for row in rows] == [(3, 48, 48)] * 3
+    with torch.no_grad():
+        expected = module.eval().network.predict_vector(torch.stack([row.image for row in rows]))
+    torch.testing.assert_close(torch.stack([row.coefficients.to_vector() for row in rows]), expected)
+    assert sheet.artifacts["contact sheet"].is_file()

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self, TypeVar, get_args
+from typing import Any, Self, TypeVar, get_args, get_origin
 
 import pytest
 from beartype import BeartypeConf, beartype
 from jaxtyping import TypeCheckError, install_import_hook
+from numpy._typing._nested_sequence import _NestedSequence
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("mgc_lightning", "datamodules", "callbacks")
@@ -89,7 +90,12 @@ def check(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _unseen(hint: Any) -> bool:
-    """Tell whether a hint has `Self`, whose class a function does not know, or a protocol for type checkers alone."""
+    """Tell whether a hint has `Self`, whose class a function does not know, or a protocol for type checkers alone.
+
+    numpy's `ArrayLike` is one: at run time a tuple, which has no `__reversed__`, is no sequence of its kind.
+    """
+    if get_origin(hint) is _NestedSequence:
+        return True
     if getattr(hint, "_is_protocol", False) and not getattr(hint, "_is_runtime_protocol", False):
         return True
     parts = (hint.__bound__,) if isinstance(hint, TypeVar) else get_args(hint)

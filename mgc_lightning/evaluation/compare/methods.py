@@ -63,6 +63,15 @@ def read_method(path: str | Path) -> Method:
 
     Raises:
         MGCError: if a file is missing, damaged, or no results of NoW or REALY.
+
+    Example:
+        >>> import tempfile
+        >>> from mgc_lightning.files.text import write_json
+        >>> image = {"name": "3_1", "nose": 1.2, "mouth": 1.6, "forehead": 1.4, "cheek": 1.8}
+        >>> results = {"regions": {}, "images": [image]}  # of REALY, as far as they count here
+        >>> method = read_method(write_json(Path(tempfile.mkdtemp()) / "mine.json", results))
+        >>> method.name, method.protocol, method.subjects, method.image_errors.round(2).tolist()
+        ('mine', 'realy', ('3',), [1.5])
     """
     folder = BenchmarkFolder(Path(path))
     with reading(path, "expected the results of `mgc benchmark now` or `mgc benchmark realy`"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from rich.table import Table
 from mgc_lightning.evaluation.compare.statistics import FEW, LEVEL, RESAMPLES, Comparison, Estimate, Row
 from mgc_lightning.evaluation.now.curve import draw_curves
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.text import json_text
 
 CURVES = (".pdf", ".svg", ".png")
 
@@ -86,7 +86,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     texts = {
-        "json": json.dumps(comparison_json(comparison), indent=1) + "\n",
+        "json": f"{json_text(comparison_json(comparison))}\n",
         "csv": _csv(comparison),
         "tex": _latex(comparison),
         "md": _markdown(comparison),

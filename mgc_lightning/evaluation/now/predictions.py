@@ -47,7 +47,7 @@ class NoWPrediction:
 def find_predictions(
     folder: str | Path, dataset: NoWDataset, split: NoWSplit = "validation", challenge: Challenge | None = None
 ) -> tuple[list[NoWPrediction], list[str]]:
-    """Find the predictions of a split, and the names of its images without one.
+    r"""Find the predictions of a split, and the names of its images without one.
 
     Args:
         folder: of SUBJECT/CHALLENGE/IMAGE.obj (or .ply) with landmarks in IMAGE.npy (or .txt).
@@ -57,6 +57,16 @@ def find_predictions(
 
     Raises:
         MGCError: if there is no such folder or list.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "imagepathsvalidation.txt").write_text("anna/selfie/1.jpg\nben/selfie/1.jpg\n")
+        >>> image, _ = NoWDataset(folder).images()
+        >>> mesh = write_prediction(folder / "mine", image, np.eye(3), [[0, 1, 2]], np.arange(21).reshape(7, 3))
+        >>> found, missing = find_predictions(folder / "mine", NoWDataset(folder))
+        >>> [prediction.name for prediction in found], missing
+        (['anna/selfie/1.jpg'], ['ben/selfie/1.jpg'])
     """
     return match_predictions(folder, dataset.images(split, challenge))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from mgc_lightning.arguments.checked import checked
 from mgc_lightning.errors import MGCError
 from mgc_lightning.evaluation.scan.points import find_points, points_in_mm
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.files.glb import read_glb_scene
 from mgc_lightning.files.mesh import read_mesh, write_mesh
 from mgc_lightning.files.reading import reading
+from mgc_lightning.files.text import write_json
 from mgc_lightning.fitting.scan_fit import ScanFit, fit_scan
 from mgc_lightning.fitting.scan_settings import ScanFitSettings
 from mgc_lightning.metrics.now.names import Unit
@@ -66,7 +65,7 @@ def fit_scan_file(
         >>> from mgc_lightning import load_face_model
         >>> model, path = load_face_model(), Path(tempfile.mkdtemp()) / "anna.ply"
         >>> _ = write_mesh(path, 0.1 * model.mean, model.faces)  # cm
-        >>> _ = path.with_suffix(".json").write_text(json.dumps((0.1 * model.landmarks7(model.mean)).tolist()))
+        >>> _ = write_json(path.with_suffix(".json"), (0.1 * model.landmarks7(model.mean)).tolist())
         >>> fitted = fit_scan_file(path, model, unit="cm", settings=ScanFitSettings(iterations=5))
         >>> bool(np.median(fitted.fit.distances) < 1.0), fitted.to_mm
         (True, 10.0)
@@ -90,12 +89,9 @@ def write_fitted_scan(fitted: FittedScan, folder: str | Path, face_model: FaceMo
         face_model: that was fitted.
     """
     folder, fit = Path(folder), fitted.fit
-    with atomic_path(folder / "fit.json") as temporary:
-        content = json.dumps(describe_fit(fitted, face_model), indent=1)
-        temporary.write_text(content + "\n", encoding="utf-8")
     on_scan = fit.to_scan(fit.verts.numpy()) / fitted.to_mm
     return [
-        folder / "fit.json",
+        write_json(folder / "fit.json", describe_fit(fitted, face_model)),
         write_mesh(folder / "fitted.ply", on_scan, face_model.faces),
         write_mesh(folder / "neutral.ply", face_model.shape(fit.identity.to(face_model.mean)), face_model.faces),
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,6 +19,7 @@ from mgc_lightning.evaluation.scan.plan import PhotographPlan, describe
 from mgc_lightning.evaluation.scan.settings import PhotographSettings
 from mgc_lightning.evaluation.scan.surfaces import Surface
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.text import json_text, write_json
 from mgc_lightning.geometry.camera import project
 from mgc_lightning.photographs.photos import read_photo
 from mgc_lightning.rendering.renderer import FaceRenderer
@@ -103,9 +103,8 @@ def take_photographs(
     folder = Path(folder)
     taken = [_place(plan, landmarks, head, folder) for plan in plans]
     truth = _truth(taken, landmarks, head, settings, about or {})
-    text = json.dumps(truth, indent=1, ensure_ascii=False) + "\n"
     file = folder / "truth.json"
-    known = file.is_file() and file.read_text(encoding="utf-8") == text
+    known = file.is_file() and file.read_text(encoding="utf-8") == f"{json_text(truth)}\n"
     if not known:
         file.unlink(missing_ok=True)
     renderer = FaceRenderer()
@@ -117,8 +116,7 @@ def take_photographs(
         if on_photograph is not None:
             on_photograph()
     # Last, so that a truth never speaks of photographs that are not there.
-    with atomic_path(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_json(file, truth)
     return taken
 
 

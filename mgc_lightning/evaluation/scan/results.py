@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import mgc_lightning
-from mgc_lightning.evaluation.folder import write_results_json
 from mgc_lightning.evaluation.scan.head_result import HeadResult
 from mgc_lightning.evaluation.scan.score import ScanScore
 from mgc_lightning.evaluation.scan.settings import ScanBenchmarkSettings
 from mgc_lightning.evaluation.scan.summary import SummaryRow, coefficient_spread, columns_of
+from mgc_lightning.files.text import write_json
 
 RESULTS = "scores.json"
 """Name of the file, in the output folder."""
@@ -72,5 +72,5 @@ def write_results(
 ) -> Path:
     """Write the JSON file."""
     path = output / RESULTS
-    write_results_json(path, results_json(results, rows, settings))
+    write_json(path, results_json(results, rows, settings))
     return path
