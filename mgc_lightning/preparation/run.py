@@ -22,17 +22,19 @@ from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.files.atomic import NotWrittenError, atomic_path
 from mgc_lightning.files.places import as_paths
 from mgc_lightning.files.processes import end_with_parent, only_writer
+from mgc_lightning.files.reading import reading
+from mgc_lightning.files.text import read_json
 from mgc_lightning.photographs.sources.find import find_kind, open_source
 from mgc_lightning.photographs.sources.photo import Photo, PhotoSource, source_digest
 from mgc_lightning.preparation.chunks import CHUNK, ChunkReport, Chunks
-from mgc_lightning.preparation.claim import WORK, claim
+from mgc_lightning.preparation.claim import UNFINISHED, WORK, claim
 from mgc_lightning.preparation.faces import DetectorFactory, FacePreparer, choose_detector
 from mgc_lightning.preparation.official import convert_official
 from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
 from mgc_lightning.preparation.settings import FaceSettings, PrepareSettings
 from mgc_lightning.triplets.grouping import Split, Triplet, form_triplets
 from mgc_lightning.triplets.samples import sample_files
-from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, write_shard
+from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, check_manifest, sha256, write_shard
 
 DEFAULTS = PrepareSettings()
 
@@ -225,14 +227,25 @@ def _write_split(
     for shard, start in enumerate(range(0, len(mine), settings.shard_samples)):
         path = output / f"{split}-{shard:06d}.tar"
         known = output / WORK / f"{path.name}.json"
-        if not (known.is_file() and path.is_file()):
-            part = mine[start : start + settings.shard_samples]
-            files = (_files(triplet, chunks, f"{split}-{start + i:09d}") for i, triplet in enumerate(part))
-            entry = write_shard(path, files)
-            with atomic_path(known) as temporary:
-                temporary.write_text(json.dumps(entry))
-        entries.append(json.loads(known.read_text()))
+        if known.is_file() and path.is_file():
+            entries.append(_written_before(known, path))
+            continue
+        part = mine[start : start + settings.shard_samples]
+        files = (_files(triplet, chunks, f"{split}-{start + i:09d}") for i, triplet in enumerate(part))
+        entries.append(write_shard(path, files))
+        with atomic_path(known) as temporary:
+            temporary.write_text(json.dumps(entries[-1]))
     return entries
+
+
+def _written_before(known: Path, path: Path) -> dict[str, Any]:
+    """Give the entry of a shard that an earlier run has written."""
+    with reading(known, UNFINISHED):
+        entry = read_json(known)
+        check_manifest({"format": MANIFEST_FORMAT, "splits": {"train": [entry]}}, str(known))
+        if entry["name"] != path.name or entry["sha256"] != sha256(path):
+            raise ValueError(f"it is not of the {path.name} that is there")
+        return entry
 
 
 def _files(triplet: Triplet, chunks: Chunks, key: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.reading import excerpt, reason
+from mgc_lightning.files.reading import excerpt, reading, reason
 from mgc_lightning.files.text import read_text
 
 MOST_BYTES = 2**20
@@ -47,6 +47,22 @@ def check_config(path: Path) -> None:
         raise MGCError(f"{path}{line}: no YAML ({excerpt(str(said), 200)})") from error
     except RecursionError as error:
         raise MGCError(f"{path}: nested too deep") from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a config's own keys, once it is looked through; nothing in it is interpolated or imported.
+
+    Raises:
+        MGCError: as `check_config`, and for a value that is none, such as the date 2026-02-30.
+
+    Example:
+        >>> from mgc_lightning.files.places import configs_folder
+        >>> read_config(configs_folder() / "quickstart.yaml")["seed_everything"]
+        0
+    """
+    check_config(path)
+    with reading(path, "no YAML"):
+        return yaml.safe_load(read_text(path, most=MOST_BYTES))
 
 
 class _Events:

@@ -97,7 +97,7 @@ def newest(folder: Path) -> int:
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--each", type=int, default=4, help="of one training")
+    parser.add_argument("--each", type=int, default=5, help="of one training")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
     moments, begun = random.Random(arguments.seed), time.monotonic()
