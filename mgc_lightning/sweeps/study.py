@@ -15,7 +15,7 @@ from mgc_lightning.files.reading import reading
 from mgc_lightning.sweeps.file import Sweep
 from mgc_lightning.sweeps.results import State, TrialResult
 from mgc_lightning.sweeps.space import Parameter
-from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, STUDY, open_storage
+from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, STUDY, open_storage, storing
 
 CONTENT, VALUES, STATUS, KILLED, REDONE = "file", "values", "status", "killed", "redone"
 """Attributes: the sweep file of a study; a trial's values, its status, that it was killed, and what it is done for."""
@@ -40,7 +40,7 @@ class SweepStudy:
         self.address = f"sqlite:///{(folder / 'sweep.db').absolute()}"
         file = folder / "sweep.db"
         # Whatever is in it is read once here: sqlite, sqlalchemy and json each say in their own way that it is damaged.
-        with reading(file, "this is no storage of a sweep that can be read"):
+        with reading(file, "this is no storage of a sweep that can be read"), storing(self.address):
             storage = open_storage(self.address)
             import optuna
 

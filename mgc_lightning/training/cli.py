@@ -27,7 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mgc_lightning.encoders.registry import record_init_args
 from mgc_lightning.errors import MGCError, check_count
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.atomic import atomic_path, disk_trouble, writing
 from mgc_lightning.files.checkpoints import reconcile
 from mgc_lightning.files.reading import reason
 from mgc_lightning.networks.files import SMALL
@@ -219,11 +219,21 @@ class MGCCLI(LightningCLI):
         trainer = super().instantiate_trainer(**kwargs)
         if any(isinstance(each, WandbLogger) for each in trainer.loggers):
             keep_offline_without_server()
+        if self.subcommand == "fit":  # the numbers of the others are what they are run for
             keep_training(trainer.loggers)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = AtomicCheckpointIO(self._read)
         self._read = None
         return trainer
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except OSError as error:
+            if error.filename is not None or disk_trouble(error) is None:
+                raise
+            with writing(run_folder(self.trainer)):  # a write of a logger, which names no file
+                raise
 
     def fit(self, *args: Any, **kwargs: Any) -> None:
         """Train.
