@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,8 @@ _SWITCHES: dict[str, Any] = {
 PROGRESS = ("callbacks.TrainingProgress", ProgressBar)
 WRITER = ("callbacks.WritePredictions", BasePredictionWriter)
 """What a trainer and `predict` get, unless the config has another of the kind."""
+MOST_PROCESSES = 16
+"""Of a training on CPUs, each with all of the weights; as many as there are cores, where these are more."""
 
 
 class SaveRunConfig(SaveConfigCallback):
@@ -217,6 +220,11 @@ class MGCCLI(LightningCLI):
         if self._init is not None and self.subcommand == "fit":  # kept in the record of the run
             self.config[self.subcommand]["model"]["init"] = self._init
         trainer = super().instantiate_trainer(**kwargs)
+        most = max(MOST_PROCESSES, os.cpu_count() or 1)
+        if trainer.strategy.root_device.type == "cpu" and trainer.num_devices > most:
+            raise MGCError(
+                f"`trainer.devices` is the number of processes here; expected at most {most}, got {trainer.num_devices}"
+            )
         if any(isinstance(each, WandbLogger) for each in trainer.loggers):
             keep_offline_without_server()
         if self.subcommand == "fit":  # the numbers of the others are what they are run for

@@ -17,6 +17,8 @@ MOST_BYTES = 2**20
 MOST_NODES = 100_000
 """Values of a config when its aliases are followed; the largest of ours has under a hundred."""
 DEEPEST = 40
+LONGEST_KEY = 200
+"""Letters of a key; those of ours with all that stands before them have under a hundred."""
 
 
 def check_config(path: Path) -> None:
@@ -112,6 +114,8 @@ class _Events:
         while not isinstance(key := next(self.events), yaml.MappingEndEvent):
             if isinstance(key, yaml.ScalarEvent) and key.value != "<<":
                 line = key.start_mark.line + 1
+                if len(key.value) > LONGEST_KEY:
+                    raise self._wrong(key, f"the key `{excerpt(key.value)}` has more than {LONGEST_KEY} letters")
                 if key.value in lines:
                     first = lines[key.value]
                     raise self._wrong(key, f"the key `{excerpt(key.value)}` is there twice, first in line {first}")
