@@ -21,7 +21,7 @@ from mgc_lightning.arguments.verbosity import is_quiet
 from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.files.atomic import NotWrittenError, atomic_path
 from mgc_lightning.files.places import as_paths
-from mgc_lightning.files.processes import end_with_parent, only_writer
+from mgc_lightning.files.processes import begin_worker, end_workers, only_writer
 from mgc_lightning.files.reading import reading
 from mgc_lightning.files.text import read_json
 from mgc_lightning.photographs.sources.find import find_kind, open_source
@@ -110,7 +110,7 @@ _preparer: FacePreparer | None = None
 
 def _start_process(settings: FaceSettings, root: Path, detector: DetectorFactory) -> None:
     global _preparer
-    end_with_parent()
+    begin_worker()
     torch.set_num_threads(1)
     _preparer = FacePreparer(settings, root, detector)
 
@@ -182,6 +182,9 @@ def _reports(
             raise MGCError(
                 "A process was killed (out of memory?). Run the same again to go on, with fewer `jobs`"
             ) from error
+        except KeyboardInterrupt:
+            end_workers()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
