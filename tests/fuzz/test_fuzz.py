@@ -17,7 +17,7 @@ def test_every_reader_refuses_damage_in_one_message(seed):
         [sys.executable, str(RUN), "--mutants", "3", "--seed", str(seed), "--seconds", "60"],
         capture_output=True,
         text=True,
-        timeout=550,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert "0 raw, 0 hang, 0 memory, 0 died, 0 silent, 0 long" in done.stdout
