@@ -11,6 +11,7 @@ RUN = Path(__file__).with_name("run.py")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork") or not Path("/proc/self/status").exists(), reason="measures as Linux does")
+@pytest.mark.timeout(950)
 @pytest.mark.parametrize("seed", [1])
 def test_every_reader_refuses_damage_in_one_message(seed):
     done = subprocess.run(
