@@ -170,6 +170,8 @@ TRAINING = {
 
 CLOSED_PIPE = 141
 """Status of a program whose reader has left, as shells know it: 128 and the number of SIGPIPE."""
+INTERRUPTED = 130
+"""Status after Ctrl-C: 128 and the number of SIGINT."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -211,6 +213,11 @@ def _main(argv: Sequence[str] | None) -> None:
             raise
         print(f"error: {why}", file=sys.stderr)
         status = 2
+    except KeyboardInterrupt:
+        if os.environ.get("MGC_TRACEBACK"):
+            raise
+        print("Stopped.", file=sys.stderr)
+        status = INTERRUPTED
     sys.exit(status)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import ipaddress
 import json
 import os
 import tempfile
@@ -13,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mgc_lightning.app.guard import middleware
 from mgc_lightning.app.studio import (
     Change,
     Format,
@@ -42,11 +42,6 @@ Found = list[tuple[str, dict[str, Reconstruction]]]
 SUFFIXES = [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"]
 FORGET = 1800
 """Seconds after which a visitor's faces are forgotten."""
-# What the page may load: its own files. Gradio's own page asks for fonts and a script elsewhere; it does without.
-POLICY = (
-    "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; connect-src 'self' data: blob:; "
-    "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
-)
 _EMPTY = "Drop photographs above: the faces that are found in them appear here."
 _SEND = """(data) => { if (!data) return; const all = JSON.parse(data);
 document.querySelectorAll('iframe.mgc-face').forEach((frame, i) => {
@@ -105,7 +100,7 @@ def serve_app(
                 footer_links=[],
                 theme=gradio.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
                 css=_CSS,
-                app_kwargs={"middleware": _middleware(host)},
+                app_kwargs={"middleware": middleware(host, Path(folder))},
                 prevent_thread_lock=True,
             )
         except OSError as error:
@@ -142,47 +137,6 @@ def _networks(
 
 def _name(checkpoint: str | Path | None) -> str:
     return "the network of the package" if checkpoint is None else str(checkpoint)
-
-
-def _middleware(host: str) -> list[Any]:
-    from starlette.datastructures import MutableHeaders
-    from starlette.middleware import Middleware
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-    class Policy:
-        """Send the page's policy along, and let nobody keep what was shown."""
-
-        def __init__(self, app: Any) -> None:
-            self.app = app
-
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            async def with_policy(message: Any) -> None:
-                if message["type"] == "http.response.start":
-                    headers = MutableHeaders(scope=message)
-                    headers["Content-Security-Policy"] = POLICY
-                    headers["Referrer-Policy"] = "no-referrer"
-                    headers["X-Content-Type-Options"] = "nosniff"
-                await send(message)
-
-            await self.app(scope, receive, with_policy)
-
-    known = [Middleware(Policy)]
-    if is_loopback(host):  # a page elsewhere whose name is made to lead here is refused
-        known.append(Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]", host]))
-    return known
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address is reached from this machine alone.
-
-    Example:
-        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-        (True, True, False)
-    """
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def build_page(gradio: Any, studio: Studio) -> Any:

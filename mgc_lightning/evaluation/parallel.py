@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 from mgc_lightning.errors import MGCError, check_count
-from mgc_lightning.files.processes import end_with_parent
+from mgc_lightning.files.processes import begin_worker, end_workers
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
@@ -35,7 +35,7 @@ def in_parallel(function: Callable[[I], R], items: Sequence[I], jobs: int) -> It
         yield from map(function, items)
         return
     # Spawned, because the threads of torch do not survive a fork.
-    with ProcessPoolExecutor(min(jobs, len(items)), get_context("spawn"), end_with_parent) as pool:
+    with ProcessPoolExecutor(min(jobs, len(items)), get_context("spawn"), begin_worker) as pool:
         futures = [pool.submit(function, item) for item in items]
         try:
             for future in as_completed(futures):
@@ -45,5 +45,8 @@ def in_parallel(function: Callable[[I], R], items: Sequence[I], jobs: int) -> It
                 f"One of {jobs} processes was killed, which memory may be too small for: take fewer jobs. What is "
                 "finished is kept where the same run is started again"
             ) from error
+        except KeyboardInterrupt:
+            end_workers()
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

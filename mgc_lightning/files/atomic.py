@@ -68,6 +68,8 @@ def disk_trouble(error: OSError) -> str | None:
         >>> disk_trouble(OSError(errno.EROFS, "Read-only file system", "runs"))
         'runs: could not be read or written (Read-only file system)'
     """
+    if error.errno == errno.ENOENT and str(error.strerror).startswith("No usable temporary directory"):
+        return f"{error.strerror}; free some space there, or name another folder by TMPDIR"
     if error.errno not in _OF_DISKS:
         return None
     return f"{error.filename or 'A file'}: could not be read or written ({error.strerror})"

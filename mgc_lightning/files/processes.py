@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ SECONDS = 1.0
 
 
 def end_with_parent() -> None:
-    """Let this worker end when its parent has: a killed one cannot tell it to. First thing that a worker does."""
+    """Let this process end when its parent has: a killed one cannot tell it to."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -28,6 +30,18 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def begin_worker() -> None:
+    """Begin as a worker, first of all: end with the parent, and leave Ctrl-C, which a terminal sends to all, to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+
+
+def end_workers() -> None:
+    """End the workers of this process at Ctrl-C: what they are at may take minutes, and the next run does it again."""
+    for process in multiprocessing.active_children():
+        process.terminate()
 
 
 @contextlib.contextmanager

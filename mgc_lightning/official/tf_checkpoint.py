@@ -122,7 +122,7 @@ def checkpoint_files(prefix: Path) -> list[Path]:
     shards = {}
     for file in prefix.parent.glob("*") if prefix.parent.is_dir() else ():
         match = SHARD.match(file.name)
-        if match and match["prefix"] == prefix.name:
+        if match and match["prefix"] == prefix.name and file.is_file():
             shards[int(match["index"])] = (int(match["count"]), file)
     if not index.is_file():
         if prefix.is_file() and not shards:

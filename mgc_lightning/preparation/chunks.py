@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -9,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.reading import reading
 from mgc_lightning.photographs.quality import RejectedError
 from mgc_lightning.photographs.sources.photo import Photo
+from mgc_lightning.preparation.claim import UNFINISHED
 from mgc_lightning.preparation.faces import FacePreparer
 from mgc_lightning.triplets.grouping import Face
 from mgc_lightning.triplets.samples import ViewFiles
 
 CHUNK = 64
 """Photographs of a chunk: what is done again after a kill."""
+_DIGEST = b'{"sha256": "'
 
 
 @dataclass
@@ -32,6 +35,8 @@ class ChunkReport:
 
 class Chunks:
     """Keep the faces of chunks in a work folder: bytes in `N.bin`, facts a line in `N.jsonl`, which comes last.
+
+    The last line of the facts is the SHA-256 of all that a chunk holds; it is compared when a chunk is first read.
 
     Args:
         folder: of the work.
@@ -53,6 +58,7 @@ class Chunks:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._compared: set[int] = set()
 
     def done(self, chunk: int) -> bool:
         """Tell whether a chunk is finished."""
@@ -62,6 +68,7 @@ class Chunks:
         """Prepare the photographs of a chunk and keep the result."""
         lines: list[dict[str, Any]] = []
         rejected = offset = 0
+        digest = hashlib.sha256()
         with atomic_path(self._bytes(chunk)) as temporary, open(temporary, "wb") as stream:
             for photo in photos:
                 try:
@@ -70,8 +77,9 @@ class Chunks:
                     lines.append({"name": photo.name, "reason": error.reason, "detail": error.detail})
                     rejected += 1
                     continue
-                stream.write(view.image)
-                stream.write(view.skin)
+                for part in (view.image, view.skin):
+                    stream.write(part)
+                    digest.update(part)
                 lines.append({"offset": offset, "sizes": [len(view.image), len(view.skin)], "facts": view.facts})
                 offset += len(view.image) + len(view.skin)
             stream.flush()
@@ -79,7 +87,9 @@ class Chunks:
             os.fsync(stream.fileno())
         with atomic_path(self._facts(chunk)) as temporary:
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
+            content = text.encode("utf-8", "surrogateescape")
+            digest.update(content)
+            temporary.write_bytes(content + _last_line(digest))
         return ChunkReport(chunk, len(lines) - rejected, rejected)
 
     def report(self, chunk: int) -> ChunkReport:
@@ -106,21 +116,29 @@ class Chunks:
     def view(self, face: Face) -> ViewFiles:
         """Read a face's files."""
         chunk, place = face.place
-        with open(self._facts(chunk), encoding="utf-8", errors="surrogateescape") as lines:
-            line = json.loads(next(text for number, text in enumerate(lines) if number == place))
-        with open(self._bytes(chunk), "rb") as stream:
+        line = self._lines(chunk)[place]
+        with reading(self._bytes(chunk), UNFINISHED), open(self._bytes(chunk), "rb") as stream:
             stream.seek(line["offset"])
             image, skin = (stream.read(size) for size in line["sizes"])
-        if len(skin) != line["sizes"][1]:
-            raise MGCError(f"{self._bytes(chunk)}: ends early; delete {self.folder} and prepare again")
         return ViewFiles(image, skin, line["facts"])
 
     def _lines(self, chunk: int) -> list[dict[str, Any]]:
-        with open(self._facts(chunk), encoding="utf-8", errors="surrogateescape") as stream:
-            return [json.loads(line) for line in stream]
+        with reading(self._facts(chunk), UNFINISHED):
+            content, mark, last = self._facts(chunk).read_bytes().rpartition(_DIGEST)
+            if chunk not in self._compared:
+                digest = hashlib.sha256(self._bytes(chunk).read_bytes())
+                digest.update(content)
+                if mark + last != _last_line(digest):
+                    raise ValueError("its content, or that of its .bin, is not what was written")
+                self._compared.add(chunk)
+            return [json.loads(line) for line in content.decode("utf-8", "surrogateescape").split("\n")[:-1]]
 
     def _facts(self, chunk: int) -> Path:
         return self.folder / f"{chunk:06d}.jsonl"
 
     def _bytes(self, chunk: int) -> Path:
         return self.folder / f"{chunk:06d}.bin"
+
+
+def _last_line(digest: Any) -> bytes:
+    return _DIGEST + digest.hexdigest().encode() + b'"}\n'

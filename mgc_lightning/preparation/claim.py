@@ -9,12 +9,15 @@ from typing import Any
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import remove_leftovers
 from mgc_lightning.files.checkpoints import flatten
+from mgc_lightning.files.reading import reading
 from mgc_lightning.files.text import read_json, write_json
-from mgc_lightning.triplets.shards import MANIFEST
+from mgc_lightning.preparation.report import histogram
+from mgc_lightning.triplets.shards import MANIFEST, read_manifest
 
 WORK = ".work"
 """Folder of unfinished work in that of a set."""
 SETTINGS = "settings.json"
+UNFINISHED = "is not as a stopped `prepare` leaves it: remove the folder of the set, and prepare again"
 
 
 def claim(output: Path, described: dict[str, Any]) -> dict[str, Any] | None:
@@ -34,12 +37,15 @@ def claim(output: Path, described: dict[str, Any]) -> dict[str, Any] | None:
     """
     manifest, started = output / MANIFEST, output / WORK / SETTINGS
     if manifest.is_file():
-        content = read_json(manifest)
-        _compare(output, content.get("settings", {}), described)
+        content = read_manifest(str(output))
+        with reading(manifest, "is not as `prepare` writes it, so that nothing is written beside it"):
+            _compare(output, content["settings"], described)
+            histogram(content["summary"])
         shutil.rmtree(output / WORK, ignore_errors=True)
         return content
     if started.is_file():
-        _compare(output, read_json(started), described)
+        with reading(started, UNFINISHED):
+            _compare(output, read_json(started), described)
         for folder in (output, output / WORK):
             remove_leftovers(folder)
     elif output.exists() and (not output.is_dir() or any(output.iterdir())):

@@ -20,19 +20,20 @@ from mgc_lightning.arguments.verbosity import is_quiet
 from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.files.atomic import NotWrittenError
 from mgc_lightning.files.places import as_paths
-from mgc_lightning.files.processes import end_with_parent, only_writer
+from mgc_lightning.files.processes import begin_worker, end_workers, only_writer
+from mgc_lightning.files.reading import reading
 from mgc_lightning.files.text import read_json, write_json
 from mgc_lightning.photographs.sources.find import find_kind, open_source
 from mgc_lightning.photographs.sources.photo import Photo, PhotoSource, source_digest
 from mgc_lightning.preparation.chunks import CHUNK, ChunkReport, Chunks
-from mgc_lightning.preparation.claim import WORK, claim
+from mgc_lightning.preparation.claim import UNFINISHED, WORK, claim
 from mgc_lightning.preparation.faces import DetectorFactory, FacePreparer, choose_detector
 from mgc_lightning.preparation.official import convert_official
 from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, write_rejected, write_sheet
 from mgc_lightning.preparation.settings import FaceSettings, PrepareSettings
 from mgc_lightning.triplets.grouping import Split, Triplet, form_triplets
 from mgc_lightning.triplets.samples import sample_files
-from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, write_shard
+from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, check_manifest, sha256, write_shard
 
 DEFAULTS = PrepareSettings()
 
@@ -108,7 +109,7 @@ _preparer: FacePreparer | None = None
 
 def _start_process(settings: FaceSettings, root: Path, detector: DetectorFactory) -> None:
     global _preparer
-    end_with_parent()
+    begin_worker()
     torch.set_num_threads(1)
     _preparer = FacePreparer(settings, root, detector)
 
@@ -180,6 +181,9 @@ def _reports(
             raise MGCError(
                 "A process was killed (out of memory?). Run the same again to go on, with fewer `jobs`"
             ) from error
+        except KeyboardInterrupt:
+            end_workers()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -224,13 +228,24 @@ def _write_split(
     for shard, start in enumerate(range(0, len(mine), settings.shard_samples)):
         path = output / f"{split}-{shard:06d}.tar"
         known = output / WORK / f"{path.name}.json"
-        if not (known.is_file() and path.is_file()):
-            part = mine[start : start + settings.shard_samples]
-            files = (_files(triplet, chunks, f"{split}-{start + i:09d}") for i, triplet in enumerate(part))
-            entry = write_shard(path, files)
-            write_json(known, entry)
-        entries.append(read_json(known))
+        if known.is_file() and path.is_file():
+            entries.append(_written_before(known, path))
+            continue
+        part = mine[start : start + settings.shard_samples]
+        files = (_files(triplet, chunks, f"{split}-{start + i:09d}") for i, triplet in enumerate(part))
+        entries.append(write_shard(path, files))
+        write_json(known, entries[-1])
     return entries
+
+
+def _written_before(known: Path, path: Path) -> dict[str, Any]:
+    """Give the entry of a shard that an earlier run has written."""
+    with reading(known, UNFINISHED):
+        entry = read_json(known)
+        check_manifest({"format": MANIFEST_FORMAT, "splits": {"train": [entry]}}, str(known))
+        if entry["name"] != path.name or entry["sha256"] != sha256(path):
+            raise ValueError(f"it is not of the {path.name} that is there")
+        return entry
 
 
 def _files(triplet: Triplet, chunks: Chunks, key: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -10,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from mgc_lightning.errors import MGCError, check_choice, check_count, not_among
 from mgc_lightning.files.places import configs_folder
+from mgc_lightning.files.reading import reading
 from mgc_lightning.sweeps.space import Parameter, make_parameter
+from mgc_lightning.training.config_files import read_config
 from mgc_lightning.training.flags import find_config
 
 Method = Literal["random", "grid", "bayes"]
@@ -84,7 +85,9 @@ def read_sweep(file: str | Path) -> Sweep:
     """
     shipped = configs_folder() / "sweeps" / f"{file}.yaml"
     path = shipped if shipped.is_file() and not Path(file).is_file() else find_config(str(file))
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_config(path)
+    with reading(path, "expected numbers, text, lists and mappings alone"):
+        json.dumps(content)  # as the storage and the command lines of trials hold it
     try:
         return _sweep(path, content)
     except MGCError as error:
@@ -186,8 +189,6 @@ def trial_command(sweep: Sweep, values: Mapping[str, Any]) -> list[str]:
         >>> line[1:4], line[-1].lstrip("-")
         (['-m', 'mgc_lightning.cli', 'fit'], 'model.image_size=64')
     """
-    import json
-
     words = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
     macros = {
         "${env}": [],

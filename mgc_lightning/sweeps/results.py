@@ -13,6 +13,7 @@ import yaml
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
 from mgc_lightning.sweeps.file import Goal, Sweep
+from mgc_lightning.training.config_files import read_config
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -197,7 +198,7 @@ def write_best(path: str | Path, sweep: Sweep, trial: TrialResult) -> Path:
     found = trial.run / "config.yaml" if trial.run else None
     if found is None or not found.is_file():
         raise MGCError(f"{trial.folder}: the config of trial {trial.number} is not there; was its folder removed?")
-    config = _elsewhere(yaml.safe_load(found.read_text(encoding="utf-8")), trial.folder)
+    config = _elsewhere(read_config(found), trial.folder)
     lines = [
         f"# The best of {sweep.path.name}: trial {trial.number}, {sweep.metric} {trial.score:.6g}.",
         *(f"#   {name}: {value}" for name, value in trial.values.items()),

@@ -16,12 +16,13 @@ from types import FrameType
 from typing import Any
 
 from mgc_lightning.errors import MGCError, check_count
+from mgc_lightning.files.atomic import writing
 from mgc_lightning.files.processes import only_writer
 from mgc_lightning.sweeps.file import Sweep, read_sweep, trial_command
 from mgc_lightning.sweeps.pictures import draw_importances, draw_parallel
 from mgc_lightning.sweeps.results import SweepResult, TrialResult, shown, write_best, write_trials
 from mgc_lightning.sweeps.study import SweepStudy
-from mgc_lightning.training.trial_link import OF_WANDB, TrialLink
+from mgc_lightning.training.trial_link import OF_WANDB, TrialLink, storing
 
 LOOK = 0.2
 """Seconds between two looks at the running trials."""
@@ -73,10 +74,12 @@ def run_sweep(
     trial_command(sweep, {})
     folder = Path(output) if output is not None else Path("runs") / "sweeps" / sweep.path.stem
     with only_writer(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         study = SweepStudy(sweep, folder, seed)
         try:
-            return _Runner(study, _number(study, trials), jobs, say).run()
+            with storing(study.address):
+                return _Runner(study, _number(study, trials), jobs, say).run()
         finally:
             study.close()
 
@@ -150,7 +153,8 @@ class _Runner:
     def _process(self, trial: Any, values: dict[str, Any], slot: int) -> subprocess.Popen[bytes]:
         sweep, folder = self.study.sweep, self.study.trial_folder(trial.number)
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        with writing(folder):
+            folder.mkdir(parents=True)
         line = trial_command(sweep, values)
         if not any(word.startswith("--trainer.default_root_dir") for word in line):
             line.append(f"--trainer.default_root_dir={folder}")
@@ -168,7 +172,9 @@ class _Runner:
             environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // self.jobs)))
         if len(self.gpus) > 1:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
-        with (folder / "log.txt").open("wb") as log:
+        with writing(folder / "log.txt"):
+            log = (folder / "log.txt").open("wb")
+        with log:
             try:
                 # In a session of its own: Ctrl-C is for the sweep, which ends its trials itself.
                 return subprocess.Popen(

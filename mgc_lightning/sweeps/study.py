@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mgc_lightning.errors import MGCError
+from mgc_lightning.files.reading import reading
 from mgc_lightning.sweeps.file import Sweep
 from mgc_lightning.sweeps.results import State, TrialResult
 from mgc_lightning.sweeps.space import Parameter
-from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, STUDY, open_storage
+from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, STUDY, open_storage, storing
 
 CONTENT, VALUES, STATUS, KILLED, REDONE = "file", "values", "status", "killed", "redone"
 """Attributes: the sweep file of a study; a trial's values, its status, that it was killed, and what it is done for."""
@@ -37,14 +38,25 @@ class SweepStudy:
     def __init__(self, sweep: Sweep, folder: Path, seed: int = 0) -> None:
         self.sweep, self.folder, self.seed = sweep, folder, seed
         self.address = f"sqlite:///{(folder / 'sweep.db').absolute()}"
-        storage = _opened(self.address, folder / "sweep.db")
-        import optuna
+        file = folder / "sweep.db"
+        # Whatever is in it is read once here: sqlite, sqlalchemy and json each say in their own way that it is damaged.
+        with reading(file, "this is no storage of a sweep that can be read"), storing(self.address):
+            storage = open_storage(self.address)
+            import optuna
 
-        self.optuna = optuna
-        self.study = optuna.create_study(storage=storage, study_name=STUDY, direction=sweep.goal, load_if_exists=True)
-        self.drawn = {name: made for name, made in sweep.parameters.items() if made.distribution != "constant"}
-        self.spaces = {name: self._space(made) for name, made in self.drawn.items()}
-        self._compare()
+            self.optuna = optuna
+            self.study = optuna.create_study(
+                storage=storage, study_name=STUDY, direction=sweep.goal, load_if_exists=True
+            )
+            self.drawn = {name: made for name, made in sweep.parameters.items() if made.distribution != "constant"}
+            self.spaces = {name: self._space(made) for name, made in self.drawn.items()}
+            self._compare()
+            known = self.results()
+        if not known and any((folder / "trials").glob("*")):
+            raise MGCError(
+                f"{file}: it knows no trial, and there are some in {folder / 'trials'}: it was removed or is damaged; "
+                "give another `output`, or remove that folder"
+            )
 
     def _compare(self) -> None:
         content = {key: self.sweep.plain.get(key) for key in _COMPARED}
@@ -175,17 +187,6 @@ class SweepStudy:
     def close(self) -> None:
         """Let go of the storage's file."""
         self.study._storage.remove_session()
-
-
-def _opened(address: str, file: Path) -> Any:
-    try:
-        return open_storage(address)
-    except MGCError:
-        raise
-    except Exception as error:  # sqlite's and sqlalchemy's, of files that are no data base or of another version
-        raise MGCError(
-            f"{file}: this is no storage of a sweep that can be read ({str(error).splitlines()[0]})"
-        ) from error
 
 
 def _last(trial: Any) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mgc_lightning.encoders.registry import record_init_args
 from mgc_lightning.errors import MGCError, check_count
-from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.atomic import atomic_path, disk_trouble, writing
 from mgc_lightning.files.checkpoints import reconcile
 from mgc_lightning.files.reading import reason
 from mgc_lightning.files.text import write_json
@@ -76,6 +77,8 @@ _SWITCHES: dict[str, Any] = {
 PROGRESS = ("callbacks.TrainingProgress", ProgressBar)
 WRITER = ("callbacks.WritePredictions", BasePredictionWriter)
 """What a trainer and `predict` get, unless the config has another of the kind."""
+MOST_PROCESSES = 16
+"""Of a training on CPUs, each with all of the weights; as many as there are cores, where these are more."""
 
 
 class SaveRunConfig(SaveConfigCallback):
@@ -216,13 +219,28 @@ class MGCCLI(LightningCLI):
         if self._init is not None and self.subcommand == "fit":  # kept in the record of the run
             self.config[self.subcommand]["model"]["init"] = self._init
         trainer = super().instantiate_trainer(**kwargs)
+        most = max(MOST_PROCESSES, os.cpu_count() or 1)
+        if trainer.strategy.root_device.type == "cpu" and trainer.num_devices > most:
+            raise MGCError(
+                f"`trainer.devices` is the number of processes here; expected at most {most}, got {trainer.num_devices}"
+            )
         if any(isinstance(each, WandbLogger) for each in trainer.loggers):
             keep_offline_without_server()
+        if self.subcommand == "fit":  # the numbers of the others are what they are run for
             keep_training(trainer.loggers)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = AtomicCheckpointIO(self._read)
         self._read = None
         return trainer
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except OSError as error:
+            if error.filename is not None or disk_trouble(error) is None:
+                raise
+            with writing(run_folder(self.trainer)):  # a write of a logger, which names no file
+                raise
 
     def fit(self, *args: Any, **kwargs: Any) -> None:
         """Train.

@@ -10,13 +10,15 @@ from typing import Any
 import yaml
 
 from mgc_lightning.errors import MGCError
-from mgc_lightning.files.reading import excerpt, reason
+from mgc_lightning.files.reading import excerpt, reading, reason
 from mgc_lightning.files.text import read_text
 
 MOST_BYTES = 2**20
 MOST_NODES = 100_000
 """Values of a config when its aliases are followed; the largest of ours has under a hundred."""
 DEEPEST = 40
+LONGEST_KEY = 200
+"""Letters of a key; those of ours with all that stands before them have under a hundred."""
 
 
 def check_config(path: Path) -> None:
@@ -47,6 +49,22 @@ def check_config(path: Path) -> None:
         raise MGCError(f"{path}{line}: no YAML ({excerpt(str(said), 200)})") from error
     except RecursionError as error:
         raise MGCError(f"{path}: nested too deep") from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a config's own keys, once it is looked through; nothing in it is interpolated or imported.
+
+    Raises:
+        MGCError: as `check_config`, and for a value that is none, such as the date 2026-02-30.
+
+    Example:
+        >>> from mgc_lightning.files.places import configs_folder
+        >>> read_config(configs_folder() / "quickstart.yaml")["seed_everything"]
+        0
+    """
+    check_config(path)
+    with reading(path, "no YAML"):
+        return yaml.safe_load(read_text(path, most=MOST_BYTES))
 
 
 class _Events:
@@ -96,6 +114,8 @@ class _Events:
         while not isinstance(key := next(self.events), yaml.MappingEndEvent):
             if isinstance(key, yaml.ScalarEvent) and key.value != "<<":
                 line = key.start_mark.line + 1
+                if len(key.value) > LONGEST_KEY:
+                    raise self._wrong(key, f"the key `{excerpt(key.value)}` has more than {LONGEST_KEY} letters")
                 if key.value in lines:
                     first = lines[key.value]
                     raise self._wrong(key, f"the key `{excerpt(key.value)}` is there twice, first in line {first}")

@@ -16,7 +16,7 @@ import yaml
 
 from mgc_lightning.errors import MGCError, nearest
 from mgc_lightning.files.places import configs_folder
-from mgc_lightning.training.config_files import check_config
+from mgc_lightning.training.config_files import check_config, read_config
 
 CONFIG_FLAGS = ("--config", "-c")
 GROUPS = ("model", "trainer")
@@ -172,8 +172,7 @@ class InFlags(logging.Filter):
 
 def _mapping(text: str) -> dict[str, Any] | None:
     if text.endswith((".yaml", ".yml", ".json")) and Path(text).is_file():
-        check_config(Path(text))
-        text = Path(text).read_text(encoding="utf-8-sig")
+        return read_config(Path(text))
     for read in (ast.literal_eval, yaml.safe_load):  # Python's own words, as W&B writes them, or YAML
         try:
             values = read(text)

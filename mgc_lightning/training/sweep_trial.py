@@ -12,7 +12,7 @@ import lightning as L
 from mgc_lightning.errors import MGCError, nearest
 from mgc_lightning.files.processes import end_with_parent
 from mgc_lightning.training.run_folder import run_folder
-from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, TrialLink, open_trial
+from mgc_lightning.training.trial_link import ENDED, FOLDER, PRUNED, TrialLink, open_trial, storing
 
 
 class ReportToSweep(L.Callback):
@@ -35,8 +35,9 @@ class ReportToSweep(L.Callback):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Find the trial in the sweep's storage."""
         if stage == "fit" and trainer.is_global_zero:
-            self._trial = open_trial(self.link)
-            self._trial.set_user_attr(FOLDER, str(run_folder(trainer)))
+            with storing(self.link.storage):
+                self._trial = open_trial(self.link)
+                self._trial.set_user_attr(FOLDER, str(run_folder(trainer)))
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Report; the training stops after its next step if it is to end early."""
@@ -52,10 +53,13 @@ class ReportToSweep(L.Callback):
                 f"The sweep's metric `{self.link.metric}` is not logged by a validation; logged are "
                 f"{', '.join(logged)}.{hint}"
             )
-        self._trial.report(float(score), self.validations)
         last = trainer.max_steps > 0 and trainer.global_step >= trainer.max_steps
-        if self.link.first and not last and self._trial.should_prune():
-            self._trial.set_user_attr(PRUNED, self.validations)
+        with storing(self.link.storage):
+            self._trial.report(float(score), self.validations)
+            pruned = bool(self.link.first) and not last and self._trial.should_prune()
+            if pruned:
+                self._trial.set_user_attr(PRUNED, self.validations)
+        if pruned:
             print(
                 f"Stopped after {self.validations} validations: {self.link.metric} {float(score):.4g} is not among the "
                 f"best 1 in {self.link.eta}.",
@@ -67,4 +71,5 @@ class ReportToSweep(L.Callback):
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Say that it came to its end."""
         if self._trial is not None:
-            self._trial.set_user_attr(ENDED, self.validations)
+            with storing(self.link.storage):
+                self._trial.set_user_attr(ENDED, self.validations)

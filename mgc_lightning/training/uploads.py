@@ -13,7 +13,7 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger, WandbLogger
 
-from mgc_lightning.files.atomic import NotWrittenError
+from mgc_lightning.files.atomic import NotWrittenError, disk_trouble
 from mgc_lightning.files.reading import reason
 
 logger = logging.getLogger(__name__)
@@ -58,12 +58,16 @@ def optional_file() -> Iterator[None]:
 
 
 def keep_training(loggers: list[Logger]) -> None:
-    """Let a W&B client that fails in mid-training be one warning, and no end of the training."""
+    """Let a logger that fails in mid-training be one warning, and no end of the training.
+
+    Of W&B's client that is any failure; of loggers that write files by themselves, that of a disk.
+    """
     for each in loggers:
-        if isinstance(each, WandbLogger) and not hasattr(each, "_keeps_training"):
+        if not hasattr(each, "_keeps_training"):
             each._keeps_training = True  # type: ignore[attr-defined]
+            kept = _kept if isinstance(each, WandbLogger) else _kept_on_disk
             for name in _WRITING:
-                setattr(each, name, partial(_kept, each, getattr(each, name)))
+                setattr(each, name, partial(kept, each, getattr(each, name)))
 
 
 def _kept(owner: Any, write: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
@@ -77,6 +81,21 @@ def _kept(owner: Any, write: Callable[..., Any], *arguments: Any, **named: Any) 
                 "run's folder",
                 type(error).__name__,
                 reason(error),
+            )
+        return None
+
+
+def _kept_on_disk(owner: Any, write: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    try:
+        return write(*arguments, **named)
+    except OSError as error:
+        if disk_trouble(error) is None:
+            raise
+        if not getattr(owner, "_failed", False):
+            owner._failed = True
+            kind, place = type(owner).__name__, error.filename or owner.log_dir or owner.save_dir
+            logger.warning(
+                "What %s logs could not be written, and the run goes on: %s (%s)", kind, place, reason(error)
             )
         return None
 

@@ -195,12 +195,16 @@ def read_manifest(place: str) -> dict[str, Any]:
         raise MGCError(
             f"{url}: written by a later version of this program ({excerpt(str(manifest.get('program')))}); update it"
         )
-    _check_manifest(manifest, url)
+    check_manifest(manifest, url)
     return manifest
 
 
-def _check_manifest(manifest: Any, url: str) -> None:
-    """Make sure of every field that is used: who wrote the file is not known."""
+def check_manifest(manifest: Any, url: str) -> None:
+    """Make sure of every field that is used: who wrote the file is not known.
+
+    Raises:
+        MGCError: with the split and the shard.
+    """
     splits = manifest.get("splits") if isinstance(manifest, dict) else None
     if not isinstance(splits, dict) or "train" not in splits or not isinstance(manifest.get("format"), int):
         raise MGCError(f"{url}: damaged: expected an object with `format` and `splits`, `train` among these")

@@ -11,7 +11,8 @@ from PIL import Image
 from tiny_networks import make_network
 
 from mgc_lightning.app import uploads
-from mgc_lightning.app.page import change_of, find_faces, is_loopback, show
+from mgc_lightning.app.guard import is_loopback
+from mgc_lightning.app.page import change_of, find_faces, show
 from mgc_lightning.app.studio import Change, Studio, change_face, face_file, lit_colors, sliders_of
 from mgc_lightning.errors import MGCError
 from mgc_lightning.losses.identity import TEMPLATE_68

@@ -3,13 +3,18 @@
 import dataclasses
 import inspect
 import os
+import signal
 import subprocess
 import sys
+import time
 import typing
+from pathlib import Path
 
 import docstring_parser
 import pytest
+from photo_sets import write_photos
 
+from mgc_lightning import cli
 from mgc_lightning.arguments.parser import CommandParser
 from mgc_lightning.cli import CLOSED_PIPE, COMMANDS, Command, load, main
 
@@ -144,3 +149,39 @@ def test_a_reader_that_leaves_is_no_error(arguments):
     assert done.stderr == ""
     # argparse itself passes over what its help could not write.
     assert done.returncode == (0 if "--help" in arguments else CLOSED_PIPE)
+
+
+def test_ctrl_c_is_one_word_and_status_130(monkeypatch, capsys) -> None:
+    def interrupted(command):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "load", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main(["models"])
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "Stopped.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
+def test_ctrl_c_ends_the_workers_of_a_preparation(tmp_path) -> None:
+    write_photos(tmp_path / "in", 60, tmp_path / "points")
+    output = tmp_path / "set"
+    line = [sys.executable, "-m", "mgc_lightning.cli", "prepare", str(tmp_path / "in"), "--landmarks",
+            str(tmp_path / "points"), "--size", "64", "--jobs", "2", "--output", str(output)]  # fmt: skip
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    while process.poll() is None and not list(output.glob(".work/.0*.bin")):
+        time.sleep(0.05)
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.wait(60) == 130
+    printed = (tmp_path / "log").read_text()
+    assert "Traceback" not in printed
+    assert "Stopped." in printed
+    assert workers
+    deadline = time.monotonic() + 30  # one that has just begun to import ends a second later
+    while time.monotonic() < deadline and any(Path(f"/proc/{worker}").exists() for worker in workers):
+        time.sleep(0.1)
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+    assert not (tmp_path / ".set.lock").exists()

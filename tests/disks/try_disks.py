@@ -3,7 +3,8 @@
 Each trial has a file system of its own in a name space of its own (Linux; root, or user name spaces): smaller than what
 the command writes, or read-only. Right is: status 2, one sentence that says why, and no file that is not whole. `raw`:
 a traceback; `silent`: status 0 although it could not write; `other`: another status, or no word of the disk; `half`: a
-file that is not as the same command writes it on a large disk; `left`: a temporary file.
+file that is not as the same command writes it on a large disk; `left`: a temporary file. The last trial has a large
+disk and a tiny /dev/shm, and processes: there all files are right, too.
 """
 
 import argparse
@@ -27,9 +28,11 @@ os.environ["WANDB_MODE"] = "offline"
 from trials import OUT, files_below, prepare_inputs, run  # noqa: E402
 
 NEW_NAMES, NEW_USER = 0x00020000, 0x10000000
-REASONS = ("No space left on device", "Read-only file system", "is the disk full", "full")
+REASONS = ("No space left on device", "Read-only file system", "is the disk full", "full", "/dev/shm")
 SHARES = (0.02, 0.3, 0.6, 0.9)
 PAGE = 4096
+TINY = "shm"
+"""A large disk, processes, and 64 kB of memory that they may share."""
 
 
 def main(argv=None):
@@ -51,6 +54,9 @@ def main(argv=None):
         disk.mkdir()
         for name in arguments.commands or commands:
             command, reference = commands[name], folder / "reference"
+            if command is None:
+                print(f"{name:24} left out: its extra is not installed", flush=True)
+                continue
             ended = trial(command, disk, folder / "log", "size=2g", reference)
             if ended:
                 print(f"{name}: status {ended} on a large disk\n{(folder / 'log').read_text()[-2000:]}")
@@ -58,14 +64,17 @@ def main(argv=None):
                 continue
             whole = files_below(reference)
             pages = sum(-(-size // PAGE) for size in whole.values())
-            for options in ["ro", *(f"size={max(1, int(share * pages)) * PAGE}" for share in arguments.shares)]:
+            sizes = [f"size={max(1, int(share * pages)) * PAGE}" for share in arguments.shares]
+            for options in ["ro", *sizes, TINY]:
                 kept = folder / "kept"
                 status = trial(command, disk, folder / "log", options, kept)
                 text = (folder / "log").read_text(errors="replace")
-                outcome = judge(status, text, files_below(kept), whole, command.keeps)
+                outcome, file = judge(status, text, files_below(kept), whole, command.keeps, options)
                 totals[outcome] += 1
                 if arguments.verbose or outcome != "told":
-                    print(f"{name:24} {options:14} {outcome}: {' / '.join(text.strip().splitlines()[-4:])[-600:]}")
+                    print(
+                        f"{name:24} {options:14} {outcome} {file}: {' / '.join(text.strip().splitlines()[-4:])[-600:]}"
+                    )
                 shutil.rmtree(kept, ignore_errors=True)
             shutil.rmtree(reference)
             print(f"{name:24} {len(whole)} files of {sum(whole.values())} bytes", flush=True)
@@ -76,21 +85,24 @@ def main(argv=None):
     return 0 if set(totals) == {"told"} else 1
 
 
-def judge(status, text, files, whole, keeps):
-    """Name what a trial came to."""
+def judge(status, text, files, whole, keeps, options):
+    """Name what a trial came to, and the file where it is one."""
     if "Traceback (most recent call last)" in text:
-        return "raw"
+        return "raw", ""
+    if options == TINY and status == 0:  # one process less, or none that shares memory: all is there
+        lacking = next((name for name in whole if name not in files), "")
+        return ("half" if lacking else "told"), lacking
     if status == 0:  # a training outlives a checkpoint that is lost, and says so
-        return "told" if "could not be written, and the run goes on" in text else "silent"
+        return ("told" if "could not be written, and the run goes on" in text else "silent"), ""
     errors = [line for line in text.splitlines() if line.startswith("error: ")]
     if status != 2 or len(errors) != 1 or not any(reason in text for reason in REASONS):
-        return "other"
-    if any("@" in Path(name).name for name in files):
-        return "left"
+        return "other", ""
     for name, size in files.items():
+        if "@" in Path(name).name:
+            return "left", name
         if not any(name.startswith(kept) for kept in keeps) and size != whole.get(name, -1):
-            return "half"
-    return "told"
+            return "half", name
+    return "told", ""
 
 
 def trial(command, disk, log, options, kept):
@@ -100,16 +112,19 @@ def trial(command, disk, log, options, kept):
         status = 99
         try:
             private_names()
-            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)], check=True)
+            mounts = {str(disk): options} if options != TINY else {str(disk): "size=2g", "/dev/shm": "size=64k"}
+            for place, option in mounts.items():
+                subprocess.run(["mount", "-t", "tmpfs", "-o", option, "tmpfs", place], check=True)
             with open(log, "w") as stream:
                 os.dup2(stream.fileno(), 1)
                 os.dup2(stream.fileno(), 2)
-            os.environ["MGC_CACHE"] = str(disk / "cache")
+            os.environ |= {"MGC_CACHE": str(disk / "cache"), "STARTS": str(log.with_name("starts"))}
             os.chdir(disk)
-            text = [argument.replace(OUT, str(disk)) for argument in command.arguments]
+            arguments = [*command.arguments, *(command.processes if options == TINY else ())]
+            text = [argument.replace(OUT, str(disk)) for argument in arguments]
             for index, argument in enumerate(text):
-                if argument.endswith("settings.yaml"):  # its paths are on the disk of the trial, too
-                    changed = log.with_name("settings.yaml")
+                if argument.endswith(".yaml"):  # its paths are on the disk of the trial, too
+                    changed = log.with_name(Path(argument).name)
                     changed.write_text(Path(argument).read_text().replace(OUT, str(disk)))
                     text[index] = str(changed)
             status = run(text)

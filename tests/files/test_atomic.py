@@ -1,10 +1,15 @@
 """What is written is whole or absent, a set of files all or none, and what cannot be written is said."""
 
 import errno
+import io
 import os
+import re
+import sys
+import tempfile
 
 import pytest
 
+from mgc_lightning.cli import main
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import NotWrittenError, atomic_files, atomic_path, remove_leftovers
 
@@ -73,3 +78,13 @@ def test_the_folder_of_a_killed_writer_goes_with_the_next(tmp_path):
         (left / "half.txt").write_text("ha")
         assert remove_leftovers(tmp_path) == [left]
         assert temporary.is_dir()
+
+
+def test_no_folder_for_temporary_files_is_one_sentence(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"model: {}\n")))
+    with pytest.raises(SystemExit) as end:
+        main(["fit", "--config", "-"])
+    assert end.value.code == 2
+    assert re.search(r"^error: No usable temporary directory .*none.*TMPDIR$", capsys.readouterr().err, re.MULTILINE)

@@ -250,6 +250,18 @@ def member(rng, data):
     return stream.getvalue()
 
 
+def mutate_one_of_many(rng, file, data):
+    """Damage a file of a folder, take it away, or put a folder in its place; None: nothing is to be written."""
+    chance = rng.random()
+    if chance > 0.2:
+        return mutate(rng, data)
+    file.unlink()
+    if chance > 0.1:
+        return None, "absent"
+    file.mkdir()
+    return None, "folder"
+
+
 FORGED = ("member",)
 """What damages a file and mends its checksums: nobody can tell."""
 

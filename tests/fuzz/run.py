@@ -6,6 +6,7 @@ A mutant is read, or refused by an `MGCError` of one message: anything else is a
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import resource
@@ -23,8 +24,9 @@ for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FFMPEG_LOGLEVEL"):
     os.environ.setdefault(name, "1" if name != "OPENCV_FFMPEG_LOGLEVEL" else "-8")
 os.environ["WANDB_MODE"] = "offline"
 
-from mutants import FORGED, mutate, rng_of  # noqa: E402
-from targets import TARGETS, digest, fresh  # noqa: E402
+from mutants import FORGED, mutate, mutate_one_of_many, rng_of  # noqa: E402
+from target import digest  # noqa: E402
+from targets import TARGETS, fresh  # noqa: E402
 
 FAILURES = ("raw", "hang", "memory", "died", "silent", "long")
 LINES, CHARACTERS = 4, 1500
@@ -50,8 +52,12 @@ def main(argv=None):
 
     import mgc_lightning.training.module  # noqa: F401
 
-    totals, failures, started = Counter(), [], time.monotonic()
+    totals, failures, left_out, started = Counter(), [], [], time.monotonic()
     for name in arguments.targets or TARGETS:
+        if (extra := TARGETS[name].needs) and importlib.util.find_spec(extra) is None:
+            print(f"{name:24} left out: {extra} is not installed", flush=True)
+            left_out.append(name)
+            continue
         counts, failed, begun = Counter(), [], time.monotonic()
         for row in fuzz(name, arguments):
             counts[row["outcome"]] += 1
@@ -63,7 +69,7 @@ def main(argv=None):
         print(f"{name:24} {words}  ({time.monotonic() - begun:.0f} s)", flush=True)
         for row in failed[: None if arguments.verbose else 6]:
             print(f"    {row['outcome']} #{row['number']} by {row['kind']}: {row['detail'][:300]}", flush=True)
-    print(f"{sum(totals.values())} mutants of {len(arguments.targets or TARGETS)} readers in "
+    print(f"{sum(totals.values())} mutants of {len(arguments.targets or TARGETS) - len(left_out)} readers in "
           f"{time.monotonic() - started:.0f} s: "
           + ", ".join(f"{totals[key]} {key}" for key in ("read", "told", *FAILURES)))  # fmt: skip
     return 1 if failures else 0
@@ -114,27 +120,36 @@ def work(name, first, last, arguments, pipe):
         os.dup2(null, 2)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            file = fresh(target, Path(folder) / "set")
-            data = file.read_bytes()
-            expected = digest(target.read(file))
+            made = fresh(target, Path(folder) / "set")
+            files = sorted(path for path in made.rglob("*") if path.is_file()) if made.is_dir() else [made]
+            expected = digest(target.read(made))
         except Exception:
-            tell(pipe, number=last - 1, kind="whole", outcome="raw", detail=traceback.format_exc()[-600:])
+            tell(pipe, number=last - 1, kind="whole", outcome="raw", detail=traceback.format_exc()[-300:])
             return
         base = status("VmData") + int(2e9 * arguments.gigabytes)
         resource.setrlimit(resource.RLIMIT_DATA, (base, base))
         for number in range(first, last):
-            damaged, kind = mutate(rng_of(arguments.seed, name, number), data)
+            rng = rng_of(arguments.seed, name, number)
+            file = files[rng.integers(len(files))] if made.is_dir() else made
+            data = file.read_bytes()
+            damaged, kind = mutate_one_of_many(rng, file, data) if made.is_dir() else mutate(rng, data)
             tell(pipe, number=number, kind=kind)
-            file.write_bytes(damaged)
+            if damaged is not None:
+                file.write_bytes(damaged)
             Path("/proc/self/clear_refs").write_text("5")
             before = status("VmRSS")
-            outcome, detail = attempt(target, file, expected, kind, damaged != data)
+            outcome, detail = attempt(target, made, expected, kind, damaged != data)
             grown = (status("VmHWM") - before) / 1e9
             if grown > arguments.gigabytes:
                 outcome, detail = "memory", f"{grown:.1f} GB; {outcome}: {detail}"
+            if made.is_dir():
+                kind = f"{kind} in {file.relative_to(made)}"
             if outcome in FAILURES and arguments.keep:
                 arguments.keep.mkdir(parents=True, exist_ok=True)
-                (arguments.keep / f"{name}-{number}-{file.name}").write_bytes(damaged)
+                (arguments.keep / f"{name}-{number}-{file.name}").write_bytes(damaged or b"")
+            if file.is_dir():
+                file.rmdir()
+            file.write_bytes(data)
             tell(pipe, number=number, kind=kind, outcome=outcome, detail=detail)
 
 

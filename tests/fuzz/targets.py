@@ -1,76 +1,18 @@
 """What is fuzzed: for every reader of files, whole files that it reads, and how."""
 
-import hashlib
 import json
 import pickle
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from target import Target, array, text
+from targets_of_folders import FOLDERS
+from targets_of_results import RESULTS
 
 TRIANGLE = [[0.0, 0, 0], [10, 0, 0], [0, 10, 0], [0, 0, 10]], [[0, 1, 2], [0, 2, 3]]
-
-
-@dataclass
-class Target:
-    """One reader.
-
-    Attributes:
-        make: writes files into a folder, and gives the one that is damaged.
-        read: reads it; what it gives is compared by `digest`.
-        guarded: damage must be seen, since the file has a checksum.
-    """
-
-    make: Callable[[Path], Path]
-    read: Callable[[Path], Any]
-    guarded: bool = False
-
-
-def digest(value) -> str:
-    """Hash what was read."""
-    found = hashlib.sha256()
-
-    def add(node):
-        if isinstance(node, dict):
-            for key in sorted(node, key=str):
-                found.update(str(key).encode("utf-8", "replace"))
-                add(node[key])
-        elif isinstance(node, list | tuple):
-            for each in node:
-                add(each)
-        elif isinstance(node, torch.Tensor):
-            found.update(f"{node.dtype}{tuple(node.shape)}".encode())
-            found.update(node.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        elif isinstance(node, np.ndarray) and not node.dtype.hasobject:
-            found.update(f"{node.dtype}{node.shape}".encode() + np.ascontiguousarray(node).tobytes())
-        elif hasattr(node, "__dict__"):
-            add(vars(node))
-        else:
-            found.update(repr(node).encode("utf-8", "replace"))
-
-    add(value)
-    return found.hexdigest()
-
-
-def text(name: str, content: str) -> Callable[[Path], Path]:
-    def make(folder):
-        (folder / name).write_text(content, encoding="utf-8")
-        return folder / name
-
-    return make
-
-
-def array(name: str, values) -> Callable[[Path], Path]:
-    def make(folder):
-        np.save(folder / name, np.asarray(values), allow_pickle=True)
-        return folder / name
-
-    return make
 
 
 # -- lists, cameras, landmarks ------------------------------------------------------------------------------------
@@ -219,12 +161,6 @@ def scan_points(file):
     from mgc_lightning.evaluation.scan.points import read_scan_points
 
     return read_scan_points(file)
-
-
-def journal(file):
-    from mgc_lightning.evaluation.journal import Journal
-
-    return Journal(file.parent, {"a": 1})
 
 
 # -- meshes, pictures ---------------------------------------------------------------------------------------------
@@ -576,6 +512,8 @@ TARGETS = {
     "network-pt2": Target(make_pt2, program, guarded=True),
     "official-weights": Target(make_official_weights, official_weights, guarded=True),
     "config": Target(text("c.yaml", CONFIG), config),
+    **RESULTS,
+    **FOLDERS,
 }  # fmt: skip
 
 

@@ -55,9 +55,9 @@ def start(folder: Path, override: dict, *arguments: str, **environment: str) -> 
     return subprocess.Popen(program, env=ENVIRONMENT | environment, stdout=log, stderr=subprocess.STDOUT)
 
 
-def finish(process: subprocess.Popen, folder: Path, status: int = 0) -> str:
+def finish(process: subprocess.Popen, folder: Path, status: int = 0, seconds: float = 300) -> str:
     """Wait for the end; give what was printed."""
-    ended = process.wait(timeout=300)
+    ended = process.wait(timeout=seconds)
     printed = (folder / "log.txt").read_text()
     assert ended == status, printed
     return printed

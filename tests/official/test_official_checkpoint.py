@@ -164,6 +164,9 @@ def test_missing_files_are_named(tmp_path):
     (tmp_path / "model-1.data-00000-of-00002").touch()
     with pytest.raises(MGCError, match=r"model-1\.data-00001-of-00002 is missing"):
         checkpoint_files(tmp_path / "model-1")
+    (tmp_path / "model-1.data-00001-of-00002").mkdir()
+    with pytest.raises(MGCError, match=r"model-1\.data-00001-of-00002 is missing"):
+        checkpoint_files(tmp_path / "model-1")
     (tmp_path / "model-1.index").unlink()
     with pytest.raises(MGCError, match=r"model-1\.index is missing beside its shards"):
         checkpoint_files(tmp_path / "model-1")

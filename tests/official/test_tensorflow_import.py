@@ -1,12 +1,11 @@
 """Real TensorFlow-1 checkpoints, written by TensorFlow's own saver under the official names."""
 
-import argparse
-
 import numpy as np
 import pytest
 import torch
 
-from mgc_lightning.commands import import_official
+from mgc_lightning.arguments.parser import CommandParser
+from mgc_lightning.cli import COMMANDS, load
 from mgc_lightning.encoders import OfficialResNet, official_encoder
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.weights import load_weights, read_official
@@ -52,9 +51,8 @@ def write_checkpoint(tensorflow, folder, variables, training=False, version=2):
 
 
 def run(*arguments):
-    parser = argparse.ArgumentParser()
-    import_official.configure(parser)
-    return import_official.run(parser.parse_args([str(argument) for argument in arguments]))
+    command = CommandParser(load(COMMANDS["import-official"]), "mgc import-official")
+    return command.run([str(argument) for argument in arguments])
 
 
 def test_mgcnet_checkpoint_gives_the_recorded_outputs(tensorflow, tmp_path, request):

@@ -182,6 +182,40 @@ def test_other_content_is_never_overwritten(photos, tmp_path):
     assert bytes_of(tmp_path / "set") == before
 
 
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (".work/settings.json", lambda data: data[:20]),
+        (".work/000000.jsonl", lambda data: data.replace(b"yaw", b"yew", 1)),
+        (".work/000000.jsonl", lambda data: b""),
+        (".work/000000.bin", lambda data: data[:-100] + bytes([data[-100] ^ 1]) + data[-99:]),
+        (".work/train-000000.tar.json", lambda data: b"[]"),
+        ("train-000000.tar", lambda data: data[:3000] + bytes([data[3000] ^ 1]) + data[3001:]),
+        ("manifest.json", lambda data: data[:40]),
+        ("manifest.json", lambda data: b'{"format": 1, "splits": {"train": []}}'),
+    ],
+)
+def test_damage_to_a_stopped_set_is_told(photos, tmp_path, monkeypatch, name, damage):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    source, settings = open_source([photos / "in"]), settings_of(photos)
+    if name != "manifest.json":
+        monkeypatch.setattr(preparation, "write_sheet", stop)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(source, tmp_path / "set", settings)
+        monkeypatch.undo()
+    else:
+        prepare(source, tmp_path / "set", settings)
+    file = tmp_path / "set" / name
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    with pytest.raises(MGCError, match=file.name.removesuffix(".bin").removesuffix(".tar")):
+        prepare(source, tmp_path / "set", settings)
+    file.write_bytes(whole)
+    assert prepare(source, tmp_path / "set", settings)["summary"]["samples"] == PEOPLE
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_read_only_output(photos, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)

@@ -2,13 +2,13 @@
 
 import json
 import re
-import struct
 
 import numpy as np
 import pytest
 import yaml
 from browser import Browser, needs_browser
 from PIL import Image
+from wandb_records import write_wandb
 
 from mgc_lightning.cli import main
 from mgc_lightning.errors import MGCError
@@ -25,26 +25,6 @@ METRICS = """epoch,step,train/loss,val/loss,val/nme,val/nme_mean_face,lr
 0,40,0.5,,,,0.0005
 0,40,,1.0,2.0,2.5,
 """
-
-
-def write_wandb(path, records):
-    """Write a run's file as wandb does, cut into blocks."""
-    data = bytearray(b":W&B" + struct.pack("<HB", 0xBEE1, 0))
-    for record in records:
-        rest, first = record.SerializeToString(), True
-        while True:
-            left = 32768 - len(data) % 32768
-            if left < 7:
-                data += bytes(left)
-                continue
-            part, rest = rest[: left - 7], rest[left - 7 :]
-            kind = (1 if first else 4) if not rest else (2 if first else 3)
-            data += struct.pack("<IHB", 0, len(part), kind) + part
-            first = False
-            if not rest:
-                break
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
 
 
 @pytest.fixture

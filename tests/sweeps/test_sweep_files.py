@@ -99,3 +99,21 @@ def test_mistakes_in_files_are_told(tmp_path, change, said) -> None:
         read_sweep(path)
     assert said in str(error.value)
     assert "mine.yaml" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"method: random\nmethod: grid\n", "line 2: the key `method` is there twice"),
+        ("name: José\n".encode("latin-1"), "expected UTF-8 text"),
+        (b"parameters: {day: {value: 2026-02-30}}\n", "no YAML (day"),
+        (yaml.safe_dump(GOOD).encode() + b"name: 2026-02-28\n", "expected numbers, text, lists and mappings alone"),
+    ],
+)
+def test_what_is_no_config_is_no_sweep(tmp_path, content, said) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content)
+    with pytest.raises(MGCError) as error:
+        read_sweep(path)
+    assert said in str(error.value)
+    assert "mine.yaml" in str(error.value)

@@ -1,7 +1,9 @@
 """Sweeps of trials that train nothing: counted, pruned, resumed, compared."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -14,6 +16,8 @@ pytest.importorskip("optuna")
 
 from mgc_lightning import cli
 from mgc_lightning.errors import MGCError, MissingExtraError
+from mgc_lightning.sweeps.file import read_sweep
+from mgc_lightning.sweeps.results import TrialResult, write_best
 from mgc_lightning.sweeps.run import run_sweep
 
 STUB = Path(__file__).parents[1] / "helpers" / "stub_trial.py"
@@ -137,6 +141,27 @@ def test_what_cannot_begin_is_told(sweep, tmp_path, monkeypatch) -> None:
     (tmp_path / "text" / "sweep.db").write_text("no data base" * 100)
     with pytest.raises(MGCError, match=r"sweep\.db: this is no storage of a sweep"):
         run_sweep(sweep(), tmp_path / "text", trials=1)
+    (tmp_path / "emptied" / "trials" / "0000").mkdir(parents=True)
+    (tmp_path / "emptied" / "sweep.db").touch()
+    with pytest.raises(MGCError, match=r"sweep\.db: it knows no trial, and there are some in .*trials"):
+        run_sweep(sweep(), tmp_path / "emptied", trials=1)
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(MissingExtraError, match=r"mgc-lightning\[sweep\]"):
         run_sweep(sweep(), tmp_path / "fresh", trials=1)
+
+
+def test_a_damaged_attribute_is_told(sweep, tmp_path) -> None:
+    run_sweep(sweep(), tmp_path / "out", trials=1, say=lambda line: None)
+    with contextlib.closing(sqlite3.connect(tmp_path / "out" / "sweep.db")) as storage, storage:
+        storage.execute("UPDATE trial_user_attributes SET value_json = '{\"x\": 1_2}'")
+    with pytest.raises(MGCError, match=r"sweep\.db: this is no storage of a sweep that can be read"):
+        run_sweep(sweep(), tmp_path / "out", trials=2, say=lambda line: None)
+
+
+@pytest.mark.parametrize("content", [b"model: {focal: ", b"\xff\xfe", b"- 1\n"])
+def test_a_damaged_config_of_the_best_trial_is_told(tmp_path, content) -> None:
+    trial = TrialResult(0, "complete", {}, 1.0, 1, 1.0, tmp_path, tmp_path)
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(MGCError, match=r"config\.yaml"):
+        write_best(tmp_path / "best.yaml", read_sweep("sweeps/quickstart"), trial)
+    assert not (tmp_path / "best.yaml").exists()

@@ -11,6 +11,7 @@ import argparse
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +24,8 @@ import torch  # noqa: E402
 from training_runs import SMALL, finish, start  # noqa: E402
 
 STEPS = 16
+PATIENCE = 1200
+"""Seconds: beside other work on a machine a training of a minute takes many."""
 
 
 def settings(folder: Path) -> dict:
@@ -70,7 +73,7 @@ def train(folder: Path, moments: random.Random, kills: int, life: float) -> int:
         before = newest(folder)
         process = start(folder, settings(folder), *(["--ckpt_path=last"] if done else []))
         if done == kills:
-            finish(process, folder)
+            finish(process, folder, seconds=PATIENCE)
             return done
         begun = time.monotonic()
         if moments.random() > 0.25:
@@ -80,7 +83,7 @@ def train(folder: Path, moments: random.Random, kills: int, life: float) -> int:
         else:
             time.sleep(moments.uniform(0.0, life))
         if process.poll() is not None:
-            finish(process, folder)
+            finish(process, folder, seconds=PATIENCE)
             return done
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -97,7 +100,7 @@ def newest(folder: Path) -> int:
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--each", type=int, default=4, help="of one training")
+    parser.add_argument("--each", type=int, default=5, help="of one training")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
     moments, begun = random.Random(arguments.seed), time.monotonic()
@@ -112,7 +115,7 @@ def main(argv=None) -> int:
             try:
                 killed[place] += train(folder, moments, kills, life)
                 why = same(outcome(folder), expected)
-            except (AssertionError, ValueError, OSError) as error:
+            except (AssertionError, ValueError, OSError, subprocess.TimeoutExpired) as error:
                 why = str(error)[-1500:]
             failed += [why] if why else []
             print(f"{folder}: {why or 'as the unbroken one'}", flush=True)

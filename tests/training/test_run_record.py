@@ -1,6 +1,7 @@
 """Where a run comes from is kept with it, and a logger that fails ends no training."""
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from training_runs import SMALL, SMALL_FLAGS, finish, start, wait_for
 from wandb_stand_in import StandIn, serving
 
@@ -73,6 +74,32 @@ def test_a_client_that_fails_is_one_warning(tmp_path, caplog) -> None:
     (said,) = [record.getMessage() for record in caplog.records]
     assert "the service has ended" in said
     assert "the training goes on" in said
+
+
+def test_a_table_that_cannot_be_written_is_one_warning(tmp_path, caplog) -> None:
+    logger = CSVLogger(tmp_path, name="mine", version="one")
+
+    def full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    logger.save = full
+    keep_training([logger])
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            logger.save()
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "the run goes on" in said
+    assert str(tmp_path / "mine" / "one") in said
+    assert "No space left on device" in said
+
+    def wrong():
+        raise OSError("no such host")
+
+    other = CSVLogger(tmp_path, name="mine", version="two")
+    other.save = wrong
+    keep_training([other])
+    with pytest.raises(OSError, match="no such host"):
+        other.save()
 
 
 def test_a_service_that_does_not_end_is_ended(monkeypatch, caplog) -> None:

@@ -64,7 +64,7 @@ def find_points(scan: Path) -> Path:
     if found is None:
         raise MGCError(
             f"{scan}: no points beside it; expected NoW's 7 or iBUG's 68 in {scan.stem}.json, .txt, .npy or .pp, "
-            "or name their file as `points`"
+            "or give the file of its points"
         )
     return found
 
