@@ -1,7 +1,9 @@
 from .affine import AffineMap as AffineMap
 from .affine import fit_affine as fit_affine
 from .affine import fold_into as fold_into
+from .people import FoundFaces as FoundFaces
 from .people import MeasuredPeople as MeasuredPeople
+from .people import find_faces as find_faces
 from .people import measure_people as measure_people
 from .run import CalibrationReport as CalibrationReport
 from .run import calibrate as calibrate

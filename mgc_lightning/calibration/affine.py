@@ -57,7 +57,7 @@ def fit_affine(
         >>> y = x.clone()
         >>> y[:, :2] = 0.5 * x[:, :2] + torch.tensor([1.0, 0.0])
         >>> people = MeasuredPeople(x, y, torch.ones(300, dtype=torch.bool), torch.tensor([1.0, 0.0]))
-        >>> found = fit_affine(people, layout, torch.ones(1), CalibrateSettings(ridge=1e-6))
+        >>> found = fit_affine(people, layout, torch.ones(1), CalibrateSettings(ridge=1e-3))
         >>> bool(torch.allclose(found(x), y, atol=1e-2))
         True
     """
@@ -87,8 +87,12 @@ def unseen_error(
     expression_sigma: Float[Tensor, " E"],
     settings: CalibrateSettings | None = None,
 ) -> Float[Tensor, "N I"]:
-    """Give the identities' errors (N, I) of photographs that the fit had not seen, in standard deviations."""
-    fold = torch.arange(len(people.predicted)) % FOLDS
+    """Give the identities' errors (N, I) of photographs that the fit had not seen, in standard deviations.
+
+    Faces at rest and others are dealt into folds each from the first, so that sets that list the same people in the
+    same order have a person in one fold. The mean about which all were measured is of all.
+    """
+    fold = torch.cat([torch.arange(int(part.sum())) % FOLDS for part in (people.neutral, ~people.neutral)])
     errors = torch.zeros(len(fold), layout.identity, dtype=torch.float64)
     for number in range(FOLDS):
         held = fold == number
@@ -104,15 +108,11 @@ def fold_into(network: FaceNetwork, affine: AffineMap, calibrated: Calibrated) -
     `x = offset + scale * (W f + c)` is mapped to `A x + b`, which is again of this form.
 
     Raises:
-        MGCError: if the last layer is not linear, or the output scaling gives a coefficient no scale.
+        MGCError: as `last_layer`.
     """
     network = copy.deepcopy(network)
-    last = getattr(getattr(network.encoder, "head", None), "linear", None)
-    if not isinstance(last, nn.Linear) or last.bias is None:
-        raise MGCError("Calibrating needs an encoder whose last layer, `head.linear`, is linear with a bias")
+    last = last_layer(network)
     scale, offset = network.scale.double(), network.offset.double()
-    if not bool((scale != 0).all()):
-        raise MGCError("The output scaling of this network is 0 for some coefficients: they cannot be calibrated")
     A, b = affine.A.to(scale), affine.b.to(scale)
     mixed = A * scale / scale[:, None]
     with torch.no_grad():
@@ -121,6 +121,20 @@ def fold_into(network: FaceNetwork, affine: AffineMap, calibrated: Calibrated) -
         last.weight.copy_(mixed @ weight)
     network.calibrated = calibrated
     return network.eval()
+
+
+def last_layer(network: FaceNetwork) -> nn.Linear:
+    """Give the layer that an affine map can be folded into.
+
+    Raises:
+        MGCError: if the last layer is not linear, or the output scaling gives a coefficient no scale.
+    """
+    last = getattr(getattr(network.encoder, "head", None), "linear", None)
+    if not isinstance(last, nn.Linear) or last.bias is None:
+        raise MGCError("Calibrating needs an encoder whose last layer, `head.linear`, is linear with a bias")
+    if not bool((network.scale != 0).all()):
+        raise MGCError("The output scaling of this network is 0 for some coefficients: they cannot be calibrated")
+    return last
 
 
 def _ridge(x: Float[Tensor, "N I"], y: Float[Tensor, "N K"], weight: float) -> Float[Tensor, "I K"]:

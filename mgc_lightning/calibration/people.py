@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.fitting.measured_points import MeasuredPoints, MeshPoints, mesh_points
 from mgc_lightning.fitting.posterior_fit import PredictionErrors, fit_posterior
 from mgc_lightning.geometry.camera import intrinsics
@@ -71,7 +72,7 @@ def find_faces(
         try:
             face = reconstructor.reconstruct(path)
         except MGCError as error:
-            found.skipped.append((str(path), str(error)))
+            found.skipped.append((str(path), str(error).removeprefix(f"{path}: ")))
         else:
             if face.detected is None or face.detected_mesh is None:
                 found.skipped.append((str(path), "the detector gives no face mesh here"))
@@ -105,11 +106,7 @@ def measure_people(
         MGCError: if it is not known where the mesh's vertices lie on the face model.
     """
     model = reconstructor.face_model
-    points = mesh_points(model)
-    if points is None:
-        raise MGCError(
-            f"It is not known where a detector's mesh lies on the face model `{model.name}`: it is for the embedded one"
-        )
+    points = known_mesh_points(model)
     at_rest = _Measured.of(reconstructor, neutral, points, True)
     mean = torch.zeros(model.layout.identity)
     for _ in range(rounds):
@@ -121,6 +118,21 @@ def measure_people(
     predicted = torch.cat([part.predicted.to_vector().flatten(0, 1) for part in parts])
     flags = torch.arange(len(predicted)) < len(neutral)
     return MeasuredPeople(predicted, measured, flags, mean)
+
+
+def known_mesh_points(face_model: FaceModel) -> MeshPoints:
+    """Give where the vertices of a detector's mesh lie on a face model.
+
+    Raises:
+        MGCError: if it is not known.
+    """
+    points = mesh_points(face_model)
+    if points is None:
+        raise MGCError(
+            f"It is not known where a detector's mesh lies on the face model `{face_model.name}`: networks of the "
+            "embedded one can be calibrated"
+        )
+    return points
 
 
 @dataclass(frozen=True)

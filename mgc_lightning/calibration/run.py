@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mgc_lightning.calibration.affine import fit_affine, fold_into, unseen_error
-from mgc_lightning.calibration.people import MeasuredPeople, find_faces, measure_people
+from mgc_lightning.calibration.affine import fit_affine, fold_into, last_layer, unseen_error
+from mgc_lightning.calibration.people import MeasuredPeople, find_faces, known_mesh_points, measure_people
 from mgc_lightning.calibration.settings import CalibrateSettings
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.files.places import as_paths
 from mgc_lightning.files.text import write_json
 from mgc_lightning.networks.calibrated import Calibrated
 from mgc_lightning.networks.export import export_network
@@ -23,7 +26,7 @@ from mgc_lightning.networks.predictor import Predictor
 from mgc_lightning.photographs.detection import FaceDetector
 from mgc_lightning.photographs.detectors import make_detector
 from mgc_lightning.photographs.settings import DetectorChoice
-from mgc_lightning.reconstruction.inputs import find_inputs
+from mgc_lightning.reconstruction.inputs import Inputs, find_inputs
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
 
 REPORT = "calibration.json"
@@ -66,8 +69,8 @@ class CalibrationReport:
 
 def calibrate(
     network: FaceNetwork,
-    neutral: Sequence[str | Path],
-    others: Sequence[str | Path] = (),
+    neutral: str | Path | Sequence[str | Path],
+    others: str | Path | Sequence[str | Path] = (),
     settings: CalibrateSettings | None = None,
     detector: FaceDetector | DetectorChoice = "mediapipe",
     on_step: Progress | None = None,
@@ -88,10 +91,11 @@ def calibrate(
         on_step: called with what is done, how many and of how many.
 
     Returns:
-        A new network, and what was measured.
+        A new network, and what was measured. What it says of its calibration includes an earlier one.
 
     Raises:
-        MGCError: if too few photographs show a face with a mesh, or the network is for another face model.
+        MGCError: if a file is missing, too few photographs show a face with a mesh, the network is for another face
+            model, or its faces would be further off the meshes than before.
         MissingExtraError: without the extra `detector`.
 
     Example:
@@ -103,28 +107,66 @@ def calibrate(
         >>> save_network(network, "calibrated.safetensors")  # doctest: +SKIP
     """
     chosen = settings or CalibrateSettings()
-    files = [find_inputs(places).photos if places else [] for places in (neutral, others)]
+    network = copy.deepcopy(network)
+    last_layer(network)
+    known_mesh_points(network.face_model)
+    photographs, skipped = list_photographs(neutral, others)
     found = make_detector(detector) if isinstance(detector, str) else detector
     reconstructor = FaceReconstructor(Predictor.from_network(network), found)
 
     def counted(what: str) -> Callable[[int, int], None] | None:
         return None if on_step is None else lambda done, total: on_step(what, done, total)
 
-    rest = find_faces(reconstructor, files[0], counted("faces at rest"))
-    moving = find_faces(reconstructor, files[1], counted("other faces"))
+    rest, moving = (
+        find_faces(reconstructor, files, counted(what))
+        for what, files in zip(("faces at rest", "other faces"), photographs, strict=True)
+    )
+    skipped += rest.skipped + moving.skipped
     if len(rest.faces) < chosen.least:
-        some = "".join(f"\n  {path}: {why}" for path, why in rest.skipped[:3])
+        some = "".join(f"\n  {path}: {why}" for path, why in skipped[:3])
         raise MGCError(
             f"{len(rest.faces)} photographs of faces at rest can be used, {chosen.least} are needed (`least`); "
-            f"{len(rest.skipped)} could not be used{some}"
+            f"{len(skipped)} files could not be used{some}"
         )
     people = measure_people(reconstructor, rest.faces, moving.faces, chosen.rounds)
     model = network.face_model
-    affine = fit_affine(people, model.layout, model.expression_sigma, chosen)
     errors = unseen_error(people, model.layout, model.expression_sigma, chosen)
+    report = _report(people, errors, model, skipped)
+    if report.after_mm >= report.before_mm:
+        raise MGCError(
+            f"{len(people.predicted)} photographs are too few for this network: on those that a fit had not seen it "
+            f"would be {report.after_mm:.2f} mm off the meshes instead of {report.before_mm:.2f}; give more of them"
+        )
+    affine = fit_affine(people, model.layout, model.expression_sigma, chosen)
     calibrated = Calibrated(len(people.predicted), round(float(errors.square().mean().sqrt()), 4), chosen.source)
-    report = _report(people, errors, model, len(rest.faces), rest.skipped + moving.skipped)
-    return fold_into(network, affine, calibrated), report
+    return fold_into(network, affine, calibrated.after(network.calibrated)), report
+
+
+def list_photographs(
+    neutral: str | Path | Sequence[str | Path], others: str | Path | Sequence[str | Path] = ()
+) -> tuple[list[list[Path]], list[tuple[str, str]]]:
+    """List the photographs of faces at rest and the others, each picture once, and the files that are none.
+
+    Raises:
+        MGCError: if a file is missing.
+    """
+    lists: list[list[Path]] = []
+    skipped: list[tuple[str, str]] = []
+    seen: dict[str, Path] = {}
+    for places in (as_paths(neutral), as_paths(others)):
+        found = find_inputs(places) if places else Inputs()
+        skipped += [(str(path), "a video, not a photograph") for path in found.videos] + found.skipped
+        lists.append([])
+        for path in found.photos:
+            if not path.is_file():
+                raise MGCError(f"{path}: no such photograph or folder")
+            digest = sha256(path.read_bytes()).hexdigest()
+            if digest in seen:
+                skipped.append((str(path), f"the same picture as {seen[digest]}"))
+                continue
+            seen[digest] = path
+            lists[-1].append(path)
+    return lists, skipped
 
 
 def write_calibrated(network: FaceNetwork, report: CalibrationReport, folder: str | Path) -> list[Path]:
@@ -143,7 +185,6 @@ def _report(
     people: MeasuredPeople,
     errors: Float[Tensor, "N I"],
     model: FaceModel,
-    neutral: int,
     skipped: list[tuple[str, str]],
 ) -> CalibrationReport:
     part = model.layout.slices["identity"]
@@ -155,8 +196,8 @@ def _report(
 
     mean = people.mean.double()
     return CalibrationReport(
-        neutral=neutral,
-        others=len(measured) - neutral,
+        neutral=int(people.neutral.sum()),
+        others=int((~people.neutral).sum()),
         before_mm=millimetres(predicted - measured),
         after_mm=millimetres(errors),
         mean_mm=millimetres(mean - measured),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from mgc_lightning.arguments.checked import Checked
-from mgc_lightning.arguments.types import Count, Weight
+from mgc_lightning.arguments.types import Count, Metavar, Within
+
+Ridge = Annotated[float, Metavar("WEIGHT"), Within(1e-3)]
+People = Annotated[int, Metavar("N"), Within(5)]
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class CalibrateSettings(Checked):
     """
 
     rounds: Count = 6
-    ridge: Weight = 60.0
-    ridge_expression: Weight = 100.0
-    least: Count = 20
+    ridge: Ridge = 60.0
+    ridge_expression: Ridge = 100.0
+    least: People = 20
     source: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from mgc_lightning.arguments.checked import Checked
@@ -16,10 +16,10 @@ class Calibrated(Checked):
     """Say on what a network was calibrated: its identities hold for photographs of people, and how far.
 
     Attributes:
-        photographs: whose meshes of a detector were known.
+        photographs: whose meshes of a detector were known, of all calibrations.
         identity_error: how far a predicted identity is off what the meshes say, in standard deviations of people: the
-            mean over coefficients and over photographs that the fit had not seen.
-        source: what the photographs are, in words.
+            root mean square over coefficients and over photographs that the last fit had not seen.
+        source: what the photographs are, in words, of all calibrations.
 
     Example:
         >>> Calibrated.from_dict({"photographs": 204, "identity_error": 0.2, "source": "a set"}).photographs
@@ -29,6 +29,19 @@ class Calibrated(Checked):
     photographs: Count
     identity_error: Weight
     source: str = ""
+
+    def after(self, before: Calibrated | None) -> Calibrated:
+        """Give it for a network that had been calibrated before: whose photographs are in it stays known.
+
+        Example:
+            >>> first, then = Calibrated(200, 0.2, "a set"), Calibrated(30, 0.1, "my colleagues")
+            >>> then.after(first)
+            Calibrated(photographs=230, identity_error=0.1, source='a set; my colleagues')
+        """
+        if before is None:
+            return self
+        sources = "; ".join(source for source in (before.source, self.source) if source)
+        return replace(self, photographs=before.photographs + self.photographs, source=sources)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any] | None) -> Self | None:

@@ -43,6 +43,11 @@ class ShippedNetwork:
             f"crops of {self.card['image_size']} px" + (" (default)" if self.name == DEFAULT else ""),
             f"    face model {face_model['name']}: {face_model['licence']}",
             f"    weights: {self.card.get('licence', 'licence not given')}",
+            *(
+                f"    calibrated on {found['photographs']} photographs: {found['source']}"
+                for found in [self.card.get("calibrated")]
+                if found
+            ),
             *(f"    {line}" for line in map(score_line, self.card.get("scores", []))),
             f"    {self.folder}",
         ]

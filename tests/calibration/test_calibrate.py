@@ -2,14 +2,16 @@
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
 from mgc_lightning.calibration import CalibrateSettings, calibrate, fit_affine, fold_into, write_calibrated
-from mgc_lightning.calibration.affine import AffineMap
+from mgc_lightning.calibration.affine import AffineMap, unseen_error
 from mgc_lightning.calibration.people import MeasuredPeople, find_faces, measure_people
+from mgc_lightning.calibration.run import list_photographs
 from mgc_lightning.cli import main
 from mgc_lightning.coefficients import CoefficientLayout
 from mgc_lightning.encoders import Encoder, ResNet
@@ -149,8 +151,20 @@ def test_a_linear_error_is_found_exactly():
     predicted[:, s["expression"]] += 0.3 * truth[:, :2]
     predicted[:, s["pose"]] -= 0.7
     people = MeasuredPeople(predicted, truth, torch.ones(200, dtype=torch.bool), truth[:, :3].mean(0))
-    affine = fit_affine(people, layout, torch.ones(2), CalibrateSettings(ridge=1e-9, ridge_expression=1e-9))
-    torch.testing.assert_close(affine(predicted), truth, rtol=1e-4, atol=1e-4)
+    affine = fit_affine(people, layout, torch.ones(2), CalibrateSettings(ridge=1e-3, ridge_expression=1e-3))
+    torch.testing.assert_close(affine(predicted), truth, rtol=1e-3, atol=1e-3)
+
+
+def test_one_person_in_both_lists_is_held_out_of_both():
+    layout = CoefficientLayout(identity=2, albedo=1, expression=1)
+    x = torch.randn(20, layout.total, generator=torch.Generator().manual_seed(0))
+    y = torch.randn(10, layout.total, generator=torch.Generator().manual_seed(1)).repeat(2, 1)
+    rest = torch.arange(20) < 10
+    twice = x[:10].repeat(2, 1)  # the same pictures at rest and as others: nothing is to be known of the held person
+    settings = CalibrateSettings(ridge=1e-3)
+    both = unseen_error(MeasuredPeople(twice, y, rest, torch.zeros(2)), layout, torch.ones(1), settings)
+    once = unseen_error(MeasuredPeople(x[:10], y[:10], rest[:10], torch.zeros(2)), layout, torch.ones(1), settings)
+    torch.testing.assert_close(both[:10], once, rtol=1e-2, atol=1e-2)
 
 
 def test_files_keep_that_a_network_is_calibrated(result, tmp_path):
@@ -171,6 +185,39 @@ def test_photographs_without_a_mesh_are_named_and_too_few_refused(people, wrong,
     assert [name for name, _ in found.skipped] == [str(given[0]), str(given[-1])]
     with pytest.raises(MGCError, match=r"2 photographs of faces at rest can be used, 20 are needed(.|\n)*00.png"):
         calibrate(wrong, given, detector=people)
+
+
+def test_a_picture_counts_once_and_what_is_none_is_named(people, tmp_path):
+    (tmp_path / "again.png").write_bytes(people.files[0].read_bytes())
+    (tmp_path / "clip.mp4").touch()
+    (tmp_path / "notes.txt").touch()
+    (rest, others), skipped = list_photographs(people.files[:2], [tmp_path, people.files[2]])
+    assert (rest, others) == (people.files[:2], [people.files[2]])
+    reasons = {Path(name).name: reason for name, reason in skipped}
+    assert "video" in reasons["clip.mp4"]
+    assert "00.png" in reasons["again.png"]
+    assert "notes.txt" in reasons
+    assert list_photographs(people.files[0])[0][0] == people.files[:1]
+    with pytest.raises(MGCError, match="gone.jpg: no such photograph"):
+        list_photographs(people.files[:2], [tmp_path / "gone.jpg"])
+
+
+def test_a_network_that_would_be_further_off_is_not_given(people, result):
+    calibrated, _ = result  # is right already: a few photographs of the same people bring noise alone
+    with pytest.raises(MGCError, match="too few for this network"):
+        calibrate(calibrated, people.files[:REST], detector=people)
+
+
+def test_earlier_photographs_stay_known():
+    first, then = Calibrated(204, 0.1, "a set"), Calibrated(30, 0.2)
+    assert then.after(first) == Calibrated(234, 0.2, "a set")
+    assert then.after(None) == then
+
+
+@pytest.mark.parametrize("values", [{"ridge": 0.0}, {"ridge_expression": 0.0}, {"least": 1}, {"rounds": 0}])
+def test_settings_that_cannot_be_fitted_are_refused(values):
+    with pytest.raises(MGCError, match=next(iter(values))):
+        CalibrateSettings(**values)
 
 
 def test_a_head_that_cannot_take_it_is_one_sentence(wrong):

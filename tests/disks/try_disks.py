@@ -90,7 +90,8 @@ def judge(status, text, files, whole, keeps, options):
     if "Traceback (most recent call last)" in text:
         return "raw", ""
     if options == TINY and status == 0:  # one process less, or none that shares memory: all is there
-        lacking = next((name for name in whole if name not in files), "")
+        ours = [name for name in whole if not name.startswith(tuple(keeps))]  # W&B's folders are named by the second
+        lacking = next((name for name in ours if name not in files), "")
         return ("half" if lacking else "told"), lacking
     if status == 0:  # a training outlives a checkpoint that is lost, and says so
         return ("told" if "could not be written, and the run goes on" in text else "silent"), ""
