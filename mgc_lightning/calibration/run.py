@@ -138,7 +138,7 @@ def calibrate(
             f"would be {report.after_mm:.2f} mm off the meshes instead of {report.before_mm:.2f}; give more of them"
         )
     affine = fit_affine(people, model.layout, model.expression_sigma, chosen)
-    calibrated = Calibrated(len(people.predicted), round(float(errors.square().mean().sqrt()), 4), chosen.source)
+    calibrated = Calibrated(len(people.predicted), round(float(errors.square().mean().sqrt()), 4), chosen.source or "")
     return fold_into(network, affine, calibrated.after(network.calibrated)), report
 
 

@@ -22,11 +22,11 @@ class CalibrateSettings(Checked):
             summed over 200 photographs. Larger values trust the mean of the people more.
         ridge_expression: of the prior that expressions need no correction beyond their mean.
         least: photographs with a face mesh below which nothing is calibrated.
-        source: what the photographs are and who may use them, for those who get the network.
+        source: what the photographs are and who may use them, for those who get the network; nothing if not given.
     """
 
     rounds: Count = 6
     ridge: Ridge = 60.0
     ridge_expression: Ridge = 100.0
     least: People = 20
-    source: str = ""
+    source: str | None = None
