@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from mgc_lightning.coefficients import CoefficientGroup, FaceCoefficients
 from mgc_lightning.errors import MGCError
+from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.fitting.objective_fit import fit
 from mgc_lightning.losses.objective import LossWeights, MGCObjective
 from mgc_lightning.photographs.photos import ImageLike
@@ -105,13 +108,13 @@ def _by_views(
     weights: LossWeights,
     on_step: Callable[[int, int], None] | None,
 ) -> FaceCoefficients:
-    order = _middle_first(start)
+    order, centre = _middle_first(start), start.identity[:, :1]
     found = fit(
-        evidence.reconstructor.face_model,
+        _about(evidence.reconstructor.face_model, centre[0, 0]),
         FaceRenderer(),
         MGCObjective(weights).to(evidence.reconstructor.device),
         _batch(evidence, order),
-        init=start.map(lambda group: group[:, order]),
+        init=replace(start, identity=start.identity - centre).map(lambda group: group[:, order]),
         free=FREE,
         share=SHARED,
         steps=steps,
@@ -120,7 +123,18 @@ def _by_views(
     )
     place = order.argsort()
     refined: FaceCoefficients = found.coefficients.map(lambda group: group[:, place].detach())
-    return refined
+    return replace(refined, identity=refined.identity + centre)
+
+
+def _about(face_model: FaceModel, identity: Float[Tensor, " I"]) -> FaceModel:
+    """Give the face model with a face for its mean: the objective's prior of identity is about that face.
+
+    What landmarks and meshes say is the start; a prior about the artist's mean face would take it back (on a real head
+    1.06 instead of 1.03 mm, NoW median of five photographs of one moment).
+    """
+    moved = copy.deepcopy(face_model)
+    moved.mean += torch.einsum("i,ipk->pk", identity.to(moved.mean), moved.identity_basis)
+    return moved
 
 
 def _middle_first(start: FaceCoefficients) -> Tensor:

@@ -1,6 +1,7 @@
 """Several photographs of one person: one identity for all, nearer to the truth than each alone."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from mgc_lightning.geometry.pose import transform_to_pose
 from mgc_lightning.metrics.shape import vertex_distance
 from mgc_lightning.networks.predictor import Predictor
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
-from mgc_lightning.reconstruction.same_person import refine_same_person
+from mgc_lightning.reconstruction.same_person import WEIGHTS, refine_same_person
 from mgc_lightning.synthetic.dataset import make_triplets
 from mgc_lightning.synthetic.settings import SyntheticSettings
 
@@ -124,3 +125,14 @@ def test_command(network_file, person, tmp_path, capsys):
     np.savetxt(tmp_path / "points" / "1.txt", person.landmarks[0, 1, :5].numpy())
     assert run("--same-person") == 2
     assert "1.png has five" in capsys.readouterr().err
+
+
+def test_the_comparison_of_views_keeps_what_landmarks_say_where_it_says_nothing():
+    """The prior of the objective is about the start: with no other term, identity stays where landmarks brought it."""
+    reconstructor = FaceReconstructor.from_pretrained()
+    batch = make_triplets(load_face_model(), [3], image_size=128)
+    images, marks = list(batch.images[0]), list(batch.landmarks[0])
+    alone = refine_same_person(reconstructor, images, marks)
+    nothing = replace(WEIGHTS, landmark=0.0, pixel=0.0, depth=0.0, epipolar=0.0, prior_identity=1.0)
+    compared = refine_same_person(reconstructor, images, marks, one_moment=True, steps=3, weights=nothing)
+    torch.testing.assert_close(compared[0].coefficients.identity, alone[0].coefficients.identity, atol=1e-4, rtol=0)
