@@ -13,12 +13,10 @@ from torch import Tensor
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
-from mgc_lightning.fitting.measured_points import MeasuredPoints, MeshPoints, mesh_points
-from mgc_lightning.fitting.posterior_fit import PredictionErrors, fit_posterior
-from mgc_lightning.geometry.camera import intrinsics
-from mgc_lightning.photographs.crop import transform_points2d
+from mgc_lightning.fitting.measured_points import MeshPoints, mesh_points
+from mgc_lightning.fitting.posterior_fit import PredictionErrors
 from mgc_lightning.reconstruction.reconstructor import FaceReconstructor
-from mgc_lightning.reconstruction.refinement import CLOSELY, MeshEvidence
+from mgc_lightning.reconstruction.refinement import Evidence
 from mgc_lightning.reconstruction.result import Reconstruction
 
 PRIOR = PredictionErrors(identity=1.0, independent=False)
@@ -105,19 +103,22 @@ def measure_people(
     Raises:
         MGCError: if it is not known where the mesh's vertices lie on the face model.
     """
-    model = reconstructor.face_model
-    points = known_mesh_points(model)
-    at_rest = _Measured.of(reconstructor, neutral, points, True)
-    mean = torch.zeros(model.layout.identity)
+    points = known_mesh_points(reconstructor.face_model)
+    at_rest = _evidence(reconstructor, neutral)
+    resting = replace(at_rest.prediction, expression=torch.zeros_like(at_rest.prediction.expression))
+    mean = torch.zeros(reconstructor.face_model.layout.identity)
     for _ in range(rounds):
-        mean = at_rest.identities(mean).identity.mean((0, 1))
-    parts = [at_rest]
+        mean = at_rest.by_mesh(_about(resting, mean), points, PRIOR).identity.mean((0, 1))
+    parts = [(at_rest, resting)]
     if others:
-        parts.append(_Measured.of(reconstructor, others, points, False))
-    measured = torch.cat([part.closely(part.identities(mean)).to_vector().flatten(0, 1) for part in parts])
-    predicted = torch.cat([part.predicted.to_vector().flatten(0, 1) for part in parts])
-    flags = torch.arange(len(predicted)) < len(neutral)
-    return MeasuredPeople(predicted, measured, flags, mean)
+        moving = _evidence(reconstructor, others)
+        parts.append((moving, moving.prediction))
+    found = [evidence.closely(evidence.by_mesh(_about(start, mean), points, PRIOR)) for evidence, start in parts]
+    measured, predicted = (
+        torch.cat([part.to_vector().flatten(0, 1) for part in group])
+        for group in (found, [evidence.prediction for evidence, _ in parts])
+    )
+    return MeasuredPeople(predicted, measured, torch.arange(len(predicted)) < len(neutral), mean)
 
 
 def known_mesh_points(face_model: FaceModel) -> MeshPoints:
@@ -135,65 +136,10 @@ def known_mesh_points(face_model: FaceModel) -> MeshPoints:
     return points
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """Hold faces as samples of one view each."""
+def _evidence(reconstructor: FaceReconstructor, faces: Sequence[Reconstruction]) -> Evidence:
+    meshes = [face.detected_mesh for face in faces]
+    return Evidence.of(reconstructor, faces, None, meshes, same_person=False, sliding_jaw=False)
 
-    reconstructor: FaceReconstructor
-    predicted: FaceCoefficients
-    mesh: Float[Tensor, "N 1 P 2"]
-    landmarks: Float[Tensor, "N 1 68 2"]
-    points: MeshPoints
-    at_rest: bool
 
-    @classmethod
-    def of(
-        cls, reconstructor: FaceReconstructor, faces: Sequence[Reconstruction], points: MeshPoints, at_rest: bool
-    ) -> _Measured:
-        vectors = torch.stack([face.coefficients.to_vector() for face in faces])
-        matrices = torch.stack([face.crop_from_image for face in faces])
-        meshes = torch.stack([face.detected_mesh[points.vertices] for face in faces if face.detected_mesh is not None])
-        marks = torch.stack([face.detected for face in faces if face.detected is not None])
-        return cls(
-            reconstructor,
-            FaceCoefficients.from_vector(vectors[:, None], reconstructor.face_model.layout),
-            transform_points2d(matrices, meshes.to(matrices))[:, None],
-            transform_points2d(matrices, marks.to(matrices))[:, None],
-            points,
-            at_rest,
-        )
-
-    def identities(self, mean: Float[Tensor, " I"]) -> FaceCoefficients:
-        """Find the most probable faces of people about this mean."""
-        start = replace(self.predicted, identity=mean.to(self.predicted.identity).expand_as(self.predicted.identity))
-        if self.at_rest:
-            start = replace(start, expression=torch.zeros_like(start.expression))
-        found = MeshEvidence.of(self.reconstructor.face_model, self.points, self.mesh, self.landmarks, start.pose)
-        return self._fit(start, found.seen, found.points, found.trust)
-
-    def closely(self, start: FaceCoefficients) -> FaceCoefficients:
-        """Let expression and pose follow the landmarks."""
-        marks = MeasuredPoints.landmarks(self.reconstructor.face_model, CLOSELY)
-        return self._fit(start, self.landmarks, marks, None, hold_identity=True)
-
-    def _fit(
-        self,
-        start: FaceCoefficients,
-        seen: Float[Tensor, "N 1 P 2"],
-        points: MeasuredPoints,
-        trust: Float[Tensor, "N 1 P"] | None,
-        hold_identity: bool = False,
-    ) -> FaceCoefficients:
-        size, focal = self.reconstructor.image_size, self.reconstructor.predictor.focal
-        K = intrinsics(size, focal, device=start.pose.device).expand(*start.pose.shape[:2], 3, 3)
-        return fit_posterior(
-            self.reconstructor.face_model,
-            start,
-            seen,
-            K,
-            size,
-            trust=trust,
-            points=points,
-            prediction_errors=PRIOR,
-            hold_identity=hold_identity,
-        )
+def _about(start: FaceCoefficients, mean: Float[Tensor, " I"]) -> FaceCoefficients:
+    return replace(start, identity=mean.to(start.identity).expand_as(start.identity))

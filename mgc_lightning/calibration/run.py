@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from mgc_lightning.calibration.people import MeasuredPeople, find_faces, known_m
 from mgc_lightning.calibration.settings import CalibrateSettings
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.face_model import FaceModel
+from mgc_lightning.files.checksum import sha256_of
 from mgc_lightning.files.places import as_paths
 from mgc_lightning.files.text import write_json
 from mgc_lightning.networks.calibrated import Calibrated
@@ -160,7 +160,7 @@ def list_photographs(
         for path in found.photos:
             if not path.is_file():
                 raise MGCError(f"{path}: no such photograph or folder")
-            digest = sha256(path.read_bytes()).hexdigest()
+            digest = sha256_of(path)
             if digest in seen:
                 skipped.append((str(path), f"the same picture as {seen[digest]}"))
                 continue

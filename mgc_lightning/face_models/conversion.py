@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models.fallback_albedo import fallback_albedo
 from mgc_lightning.face_models.model_data import FACE_MASK, RENDER_REGION, FaceModelData, FaceModelInfo, SourceFile
+from mgc_lightning.files.checksum import sha256_of
 from mgc_lightning.files.reading import reading
 from mgc_lightning.geometry.landmarks68 import SEVEN_POINTS
 from mgc_lightning.geometry.main_pose import fit_main_pose
@@ -195,12 +195,6 @@ def face_regions(raw: RawFaceModel, landmarks: np.ndarray) -> dict[str, np.ndarr
         distance = np.linalg.norm(verts[:, None] - landmarks[group], axis=2).min(axis=1)
         regions[name] = skin & (distance <= radius)
     return regions
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def take(table: Any, key: str, origin: Path, shape: tuple[int | None, ...] | None = None) -> np.ndarray:

@@ -25,6 +25,20 @@ REMEDY = "it is damaged; copy it again from where it came from"
 _BLOCK = 2**24
 
 
+def sha256_of(path: Path) -> str:
+    """Hash a file.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "empty"
+        >>> path.touch()
+        >>> sha256_of(path)[:8]
+        'e3b0c442'
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def tensors_checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
     """Hash tensors with what is said of them: names, types, shapes, values.
 

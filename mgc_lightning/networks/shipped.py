@@ -37,17 +37,13 @@ class ShippedNetwork:
 
     def __str__(self) -> str:
         """Give name, size, input, face model, licence and scores, a line each."""
-        face_model = self.card["face_model"]
+        face_model, found = self.card["face_model"], self.card.get("calibrated")
         lines = [
             f"{self.name}: {self.megabytes:.1f} MB, {self.card['parameters'] / 1e6:.1f} million weights, "
             f"crops of {self.card['image_size']} px" + (" (default)" if self.name == DEFAULT else ""),
             f"    face model {face_model['name']}: {face_model['licence']}",
             f"    weights: {self.card.get('licence', 'licence not given')}",
-            *(
-                f"    calibrated on {found['photographs']} photographs: {found['source']}"
-                for found in [self.card.get("calibrated")]
-                if found
-            ),
+            *([f"    calibrated on {found['photographs']} photographs: {found['source']}"] if found else []),
             *(f"    {line}" for line in map(score_line, self.card.get("scores", []))),
             f"    {self.folder}",
         ]

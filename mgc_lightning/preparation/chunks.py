@@ -116,13 +116,19 @@ class Chunks:
     def view(self, face: Face) -> ViewFiles:
         """Read a face's files."""
         chunk, place = face.place
-        line = self._lines(chunk)[place]
+        with reading(self._facts(chunk), UNFINISHED):
+            line = json.loads(self._texts(chunk)[place])
         with reading(self._bytes(chunk), UNFINISHED), open(self._bytes(chunk), "rb") as stream:
             stream.seek(line["offset"])
             image, skin = (stream.read(size) for size in line["sizes"])
         return ViewFiles(image, skin, line["facts"])
 
     def _lines(self, chunk: int) -> list[dict[str, Any]]:
+        with reading(self._facts(chunk), UNFINISHED):
+            return [json.loads(text) for text in self._texts(chunk)]
+
+    def _texts(self, chunk: int) -> list[str]:
+        """Read the lines of the facts, after a comparison with the checksum."""
         with reading(self._facts(chunk), UNFINISHED):
             content, mark, last = self._facts(chunk).read_bytes().rpartition(_DIGEST)
             if chunk not in self._compared:
@@ -131,7 +137,7 @@ class Chunks:
                 if mark + last != _last_line(digest):
                     raise ValueError("its content, or that of its .bin, is not what was written")
                 self._compared.add(chunk)
-            return [json.loads(line) for line in content.decode("utf-8", "surrogateescape").split("\n")[:-1]]
+            return content.decode("utf-8", "surrogateescape").split("\n")[:-1]
 
     def _facts(self, chunk: int) -> Path:
         return self.folder / f"{chunk:06d}.jsonl"

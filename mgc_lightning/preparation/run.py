@@ -19,6 +19,7 @@ from mgc_lightning import __version__
 from mgc_lightning.arguments.verbosity import is_quiet
 from mgc_lightning.errors import MGCError, check_count
 from mgc_lightning.files.atomic import NotWrittenError
+from mgc_lightning.files.checksum import sha256_of
 from mgc_lightning.files.places import as_paths
 from mgc_lightning.files.processes import begin_worker, end_workers, only_writer
 from mgc_lightning.files.reading import reading
@@ -33,7 +34,7 @@ from mgc_lightning.preparation.report import SHEET_ROWS, histogram, summarise, w
 from mgc_lightning.preparation.settings import FaceSettings, PrepareSettings
 from mgc_lightning.triplets.grouping import Split, Triplet, form_triplets
 from mgc_lightning.triplets.samples import sample_files
-from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, check_manifest, sha256, write_shard
+from mgc_lightning.triplets.shards import MANIFEST, MANIFEST_FORMAT, check_manifest, write_shard
 
 DEFAULTS = PrepareSettings()
 
@@ -243,7 +244,7 @@ def _written_before(known: Path, path: Path) -> dict[str, Any]:
     with reading(known, UNFINISHED):
         entry = read_json(known)
         check_manifest({"format": MANIFEST_FORMAT, "splits": {"train": [entry]}}, str(known))
-        if entry["name"] != path.name or entry["sha256"] != sha256(path):
+        if entry["name"] != path.name or entry["sha256"] != sha256_of(path):
             raise ValueError(f"it is not of the {path.name} that is there")
         return entry
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from mgc_lightning.coefficients import FaceCoefficients
 from mgc_lightning.errors import MGCError
-from mgc_lightning.face_models.face_model import FaceModel
 from mgc_lightning.fitting.appearance_fit import fit_appearance
 from mgc_lightning.fitting.measured_points import LandmarkErrors, MeasuredPoints, MeshPoints, mesh_points
 from mgc_lightning.fitting.posterior_fit import PredictionErrors, fit_posterior
@@ -174,26 +173,38 @@ class Evidence:
         points = mesh_points(self.reconstructor.face_model)
         if points is None or any(mesh is None for mesh in self.meshes):
             return self.closely(self._posterior(start))
-        return self.closely(self._by_mesh(start, points))
+        calibrated = self.reconstructor.predictor.calibrated
+        return self.closely(self.by_mesh(start, points, CALIBRATED_BY_MESH if calibrated else BY_MESH))
 
     def closely(self, start: FaceCoefficients) -> FaceCoefficients:
         """Let expression and pose follow the landmarks, identity held."""
         return self._posterior(start, CLOSELY, hold_identity=True)
 
-    def _by_mesh(self, start: FaceCoefficients, points: MeshPoints) -> FaceCoefficients:
-        """Move identity, expression and pose towards the vertices of the detector's mesh that the camera sees."""
+    def by_mesh(self, start: FaceCoefficients, points: MeshPoints, errors: PredictionErrors) -> FaceCoefficients:
+        """Move identity, expression and pose towards the detector's mesh that the camera sees, and the jaw's outline.
+
+        The mesh's vertices on the outline slide along it, and have no place on the head: the width of the jaw is told
+        by iBUG's points, where the face is seen from ahead.
+
+        Args:
+            start: of the search, and the mean of the prior.
+            points: of the mesh.
+            errors: of the start.
+        """
+        model, T_crop_model = self.reconstructor.face_model, pose_to_transform(start.pose)
         chosen = torch.stack([torch.as_tensor(mesh)[points.vertices] for mesh in self.meshes if mesh is not None])
         seen = transform_points2d(self.matrices, chosen.to(self.matrices)).unflatten(0, self.landmarks.shape[:2])
-        measured = MeshEvidence.of(self.reconstructor.face_model, points, seen, self.landmarks, start.pose)
+        ahead = (yaw_degrees(T_crop_model.flatten(0, 1)).abs() < JAW_YAW).unflatten(0, self.landmarks.shape[:2])
+        jaw = ahead[..., None].expand(*ahead.shape, 17)
         return fit_posterior(
-            self.reconstructor.face_model,
+            model,
             start,
-            measured.seen,
+            torch.cat([seen, self.landmarks[..., :17, :].to(seen)], dim=2),
             self.K,
             self.reconstructor.image_size,
-            trust=measured.trust,
-            points=measured.points,
-            prediction_errors=CALIBRATED_BY_MESH if self.reconstructor.predictor.calibrated else BY_MESH,
+            trust=torch.cat([points.facing(T_crop_model) > FACING, jaw.to(T_crop_model.device)], dim=2).to(seen),
+            points=points.points.and_also(MeasuredPoints.jaw(model, JAW_ERROR)),
+            prediction_errors=errors,
         )
 
     def _posterior(
@@ -230,43 +241,6 @@ class Evidence:
         flat, crops = found.map(lambda group: group.flatten(0, 1)), self.crops.flatten(0, 1)
         return self.reconstructor.assemble(
             self.images, crops, self.matrices, flat, list(self.detected), list(self.meshes)
-        )
-
-
-@dataclass(frozen=True)
-class MeshEvidence:
-    """Hold what a detector's mesh and the outline of the face say of a shape.
-
-    The mesh's vertices on the outline slide along it, and have no place on the head: the width of the jaw is told by
-    iBUG's points, where the face is seen from ahead.
-
-    Attributes:
-        points: P of the face model.
-        seen: (B, V, P, 2) px of the crops.
-        trust: (B, V, P) in [0, 1].
-    """
-
-    points: MeasuredPoints
-    seen: Float[Tensor, "B V P 2"]
-    trust: Float[Tensor, "B V P"]
-
-    @classmethod
-    def of(
-        cls,
-        face_model: FaceModel,
-        mesh: MeshPoints,
-        vertices: Float[Tensor, "B V M 2"],
-        landmarks: Float[Tensor, "B V 68 2"],
-        pose: Float[Tensor, "B V 6"],
-    ) -> MeshEvidence:
-        """Join a mesh's chosen vertices (px of the crops) and the jaw's landmarks."""
-        T_crop_model = pose_to_transform(pose)
-        ahead = (yaw_degrees(T_crop_model.flatten(0, 1)).abs() < JAW_YAW).unflatten(0, pose.shape[:2])
-        jaw = ahead[..., None].expand(*pose.shape[:2], 17)
-        return cls(
-            mesh.points.and_also(MeasuredPoints.jaw(face_model, JAW_ERROR)),
-            torch.cat([vertices, landmarks[..., :17, :].to(vertices)], dim=2),
-            torch.cat([mesh.facing(T_crop_model) > FACING, jaw.to(T_crop_model.device)], dim=2).to(vertices),
         )
 
 

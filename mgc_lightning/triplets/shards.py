@@ -27,6 +27,7 @@ from webdataset.tariterators import group_by_keys, tar_file_iterator
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.files.atomic import atomic_path
+from mgc_lightning.files.checksum import sha256_of
 from mgc_lightning.files.names import inside, safe_name
 from mgc_lightning.files.places import cache_folder
 from mgc_lightning.files.reading import excerpt, reading, reason
@@ -63,14 +64,8 @@ def write_shard(path: str | Path, samples: Iterable[dict[str, Any]]) -> dict[str
             for files in samples:
                 tar.write(files)
                 count += 1
-        entry = {"name": path.name, "samples": count, "bytes": temporary.stat().st_size, "sha256": sha256(temporary)}
+        entry = {"name": path.name, "samples": count, "bytes": temporary.stat().st_size, "sha256": sha256_of(temporary)}
     return entry
-
-
-def sha256(path: Path) -> str:
-    """Hash a file."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class ShardSet:
@@ -151,7 +146,7 @@ class ShardSet:
             self._checked.add(shard)
         if digest is not None and shard not in self._checked:
             with reading(path, "the shard cannot be read"):
-                whole = sha256(path) == digest
+                whole = sha256_of(path) == digest
             if not whole:
                 remedy = "copy or prepare the set again" if self.local else "delete it: it is fetched again"
                 raise MGCError(f"{path}: its content is not what the manifest says, it is damaged; {remedy}")
@@ -164,7 +159,7 @@ class ShardSet:
                 with fsspec.open(url, "rb") as source, open(temporary, "wb") as target:
                     while block := source.read(1 << 22):
                         target.write(block)
-                if sha256(temporary) != digest:
+                if sha256_of(temporary) != digest:
                     raise MGCError(f"{url}: its content is not what the manifest says; copy the set again")
         except (OSError, ImportError) as error:
             raise MGCError(f"{url}: could not be fetched ({reason(error)})") from error

@@ -129,7 +129,7 @@ def test_a_shard_is_hashed_once_by_a_process(tmp_path, monkeypatch):
 
     write_set(tmp_path, make_triplets(load_face_model(), 3, image_size=32), train=3)
     hashed = []
-    monkeypatch.setattr(shards, "sha256", lambda path, f=shards.sha256: (hashed.append(path.name), f(path))[1])
+    monkeypatch.setattr(shards, "sha256_of", lambda path, f=shards.sha256_of: (hashed.append(path.name), f(path))[1])
     samples = ShardSet(tmp_path, "train")
     for _ in range(2):
         for index in range(3):

@@ -19,6 +19,7 @@ from triplet_sets import write_official
 
 from mgc_lightning.errors import MGCError
 from mgc_lightning.face_models import load_face_model
+from mgc_lightning.files.checksum import sha256_of
 from mgc_lightning.photographs.conventions import jaw_trust
 from mgc_lightning.photographs.quality import RejectedError
 from mgc_lightning.photographs.settings import QualityLimits
@@ -30,7 +31,7 @@ from mgc_lightning.preparation.run import prepare
 from mgc_lightning.preparation.settings import PrepareSettings
 from mgc_lightning.synthetic.dataset import make_triplets
 from mgc_lightning.triplets.grouping import GroupingSettings
-from mgc_lightning.triplets.shards import ShardSet, sha256
+from mgc_lightning.triplets.shards import ShardSet
 
 PEOPLE = 4
 
@@ -48,7 +49,7 @@ def settings_of(photos, **changes) -> PrepareSettings:
 
 
 def bytes_of(folder) -> dict[str, str]:
-    return {path.name: sha256(path) for path in sorted(folder.iterdir())}
+    return {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
 
 
 def test_places_are_sources(photos, tmp_path):
@@ -329,6 +330,6 @@ def test_the_manifest_says_what_is_there(photos, tmp_path):
     for split in ("train", "val"):
         for shard in manifest["splits"][split]:
             path = tmp_path / "set" / shard["name"]
-            assert sha256(path) == shard["sha256"]
+            assert sha256_of(path) == shard["sha256"]
             assert path.stat().st_size == shard["bytes"]
     assert sum(shard["samples"] for split in manifest["splits"].values() for shard in split) == PEOPLE
